@@ -1,0 +1,4 @@
+@main
+struct Procession {
+  static func main() {}
+}
