@@ -10,7 +10,6 @@ let swift: [SwiftSetting] = [
 let c: [CSetting] = [.treatAllWarnings(as: .error), .define("_GNU_SOURCE")]
 
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
-let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -29,7 +28,7 @@ let package = Package(
     .target(name: "CLinux", cSettings: c),
     .target(name: "CEmbedded", cSettings: c),
     .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: swift),
-    .target(name: "ProcessCore", dependencies: ["CLinux", "Linux", deque, heap], swiftSettings: swift),
+    .target(name: "ProcessCore", dependencies: ["CLinux", "Linux", deque], swiftSettings: swift),
     .target(name: "JSONCodec", dependencies: ["CJansson", "Linux"], swiftSettings: swift),
     .target(
       name: "HTTP", dependencies: ["CMicroHTTPD", "CGnuTLS", "CLinux", "Linux", "JSONCodec", deque, logging],

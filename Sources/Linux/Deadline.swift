@@ -54,7 +54,8 @@ public struct WallTime: Hashable, Sendable {
       let digits = String(number)
       return String(repeating: "0", count: Swift.max(0, width - digits.count)) + digits
     }
-    let date = "\(pad(Int64(parts.tm_year) + 1900, 4))-\(pad(Int64(parts.tm_mon) + 1, 2))-\(pad(Int64(parts.tm_mday), 2))"
+    let date =
+      "\(pad(Int64(parts.tm_year) + 1900, 4))-\(pad(Int64(parts.tm_mon) + 1, 2))-\(pad(Int64(parts.tm_mday), 2))"
     let time = "\(pad(Int64(parts.tm_hour), 2)):\(pad(Int64(parts.tm_min), 2)):\(pad(Int64(parts.tm_sec), 2))"
     return "\(date)T\(time).\(pad(milliseconds % 1000, 3))Z"
   }

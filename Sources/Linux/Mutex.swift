@@ -1,5 +1,8 @@
+// Exported, so that `Mutex` is one name everywhere and the stand-in below, where it is built, shadows the library's.
+@_exported public import Synchronization
+
 #if TSAN
-  public import Glibc
+  import Glibc
 
   /// A stand-in for `Synchronization.Mutex` that the thread sanitizer understands; built only with `-D TSAN`.
   ///
@@ -28,8 +31,4 @@
       return try body(&value)
     }
   }
-#else
-  public import Synchronization
-
-  public typealias Mutex = Synchronization.Mutex
 #endif

@@ -1,0 +1,115 @@
+import Linux
+import Testing
+
+@testable import ProcessCore
+
+/// Grant against deadline against hang-up against the end of the resource, on four threads at once.
+@Suite struct MonitorRaceTests {
+  private struct State {
+    var permits = 0
+    var taken = 0
+    var givenUp = 0
+  }
+
+  private final class Tally: Sendable {
+    let values = Atomic(0), timeouts = Atomic(0), hangUps = Atomic(0), failures = Atomic(0)
+
+    func count(_ outcome: Outcome<Int>) {
+      switch outcome {
+      case .value: values.add(1, ordering: .relaxed)
+      case .timedOut: timeouts.add(1, ordering: .relaxed)
+      case .hungUp: hangUps.add(1, ordering: .relaxed)
+      case .failed: failures.add(1, ordering: .relaxed)
+      }
+    }
+
+    var sum: Int {
+      values.load(ordering: .relaxed) + timeouts.load(ordering: .relaxed) + hangUps.load(ordering: .relaxed)
+        + failures.load(ordering: .relaxed)
+    }
+  }
+
+  @Test func eachOfManyAttemptsIsFinishedExactlyOnce() throws {
+    let rounds = 100_000
+    let alarms = Alarms()
+    let tally = Tally()
+    let finishedTwice = Counter()
+    var parked = 0, direct = 0, generation = 0
+    let stop = Flag()
+    let current = Box<Monitor<State>?>(nil)
+    let tickets = Box<[Ticket]>([])
+
+    // Rings deadlines, gives permits, and hangs up, each on its own thread, against whatever monitor is current.
+    let ringer = try Thread("ringer") {
+      while !stop.isSet.load(ordering: .relaxed) { _ = alarms.ringDue(at: .now) }
+      _ = alarms.ringDue(at: .distantFuture)
+    }
+    let granter = try Thread("granter") {
+      while !stop.isSet.load(ordering: .relaxed) { current.value.withLock { $0 }?.change { $0.permits += 1 } }
+    }
+    let quitter = try Thread("quitter") {
+      while !stop.isSet.load(ordering: .relaxed) { tickets.value.withLock { $0.popLast() }?.hangUp() }
+    }
+
+    for round in 0..<rounds {
+      if round % 1000 == 0 {
+        current.value.withLock { $0 }?.end(CoreError(.closed, "deleted"))
+        current.value.withLock { $0 = Monitor(State(), lanes: 2, alarms: alarms) }
+        generation += 1
+      }
+      guard let monitor = current.value.withLock({ $0 }) else { continue }
+      let lane = round % 3 == 0 ? Lane.each(1) : Lane.inTurn(0)
+      let told = Flag()
+      let deadline = Deadline.now.advanced(seconds: Double(round % 7) * 0.00001)
+      let attempted = try monitor.attempt(
+        in: lane, until: deadline,
+        { state throws(CoreError) -> Int? in
+          guard state.permits > 0 else { return nil }
+          state.permits -= 1
+          state.taken += 1
+          return 1
+        }, onGiveUp: { $0.givenUp += 1 }
+      ) {
+        { outcome in
+          if told.isSet.exchange(true, ordering: .relaxed) { finishedTwice.value.add(1, ordering: .relaxed) }
+          tally.count(outcome)
+        }
+      }
+      switch attempted {
+      case .done, .timedOut: direct += 1
+      case .parked(let ticket):
+        parked += 1
+        if round % 2 == 0 { tickets.value.withLock { $0.append(ticket) } }
+      }
+    }
+    current.value.withLock { $0 }?.end(CoreError(.closed, "deleted"))
+    stop.isSet.store(true, ordering: .relaxed)
+    ringer.join()
+    granter.join()
+    quitter.join()
+
+    #expect(parked + direct == rounds)
+    #expect(tally.sum == parked)
+    #expect(finishedTwice.value.load(ordering: .relaxed) == 0)
+    #expect(generation == rounds / 1000)
+    #expect(alarms.count == 0)
+    // The race is only a test when every ending was seen.
+    #expect(tally.values.load(ordering: .relaxed) > 0)
+    #expect(tally.timeouts.load(ordering: .relaxed) > 0)
+    #expect(tally.hangUps.load(ordering: .relaxed) > 0)
+    #expect(tally.failures.load(ordering: .relaxed) > 0)
+  }
+
+  private final class Counter: Sendable {
+    let value = Atomic(0)
+  }
+
+  private final class Box<T: Sendable>: Sendable {
+    let value: Mutex<T>
+    init(_ value: T) { self.value = Mutex(value) }
+  }
+
+  private final class Flag: Sendable {
+    let isSet = Atomic(false)
+  }
+}
