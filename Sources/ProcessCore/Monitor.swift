@@ -10,13 +10,10 @@ public import Linux
 /// costs neither a thread nor a task.
 ///
 /// Everything may be called from any thread. Completions must not block.
-public final class Monitor<State>: Sendable {
+public final class Monitor<State: ~Copyable>: Sendable {
   /// Takes what it wants from the state, or returns nil and leaves it unchanged. What it throws finishes the attempt.
   public typealias Attempt<T> = @Sendable (inout State) throws(CoreError) -> T?
-  /// Told how a parked attempt ended; on any thread, under no lock.
-  public typealias Completion<T> = @Sendable (Outcome<T>) -> Void
-
-  private struct Guarded {
+  private struct Guarded: ~Copyable {
     var state: State
     var lanes: [ParkingLane<State>]
     var end: CoreError?
@@ -26,7 +23,7 @@ public final class Monitor<State>: Sendable {
   private let alarms: Alarms
 
   /// `lanes`: how many lanes the resource uses.
-  public init(_ state: sending State, lanes: Int, alarms: Alarms) {
+  public init(_ state: consuming sending State, lanes: Int, alarms: Alarms) {
     self.alarms = alarms
     guarded = Mutex(
       Guarded(state: state, lanes: (0..<lanes).map { _ in ParkingLane() }, end: nil))
@@ -146,17 +143,17 @@ public final class Monitor<State>: Sendable {
 }
 
 /// A parked attempt whose result has a type.
-private final class ParkedAttempt<State, T: Sendable>: Waiter<State>, @unchecked Sendable {
+private final class ParkedAttempt<State: ~Copyable, T: Sendable>: Waiter<State>, @unchecked Sendable {
   // Sendable: `outcome` is written under the monitor's lock by the one who takes the waiter out of its lane, and read
   // only by that same one.
   private let monitor: Monitor<State>
   private let attempt: Monitor<State>.Attempt<T>
-  private let completion: Monitor<State>.Completion<T>
+  private let completion: Completion<T>
   private var outcome: Outcome<T>?
 
   init(
     _ monitor: Monitor<State>, _ lane: Lane, _ attempt: @escaping Monitor<State>.Attempt<T>,
-    _ onGiveUp: (@Sendable (inout State) -> Void)?, _ completion: @escaping Monitor<State>.Completion<T>
+    _ onGiveUp: (@Sendable (inout State) -> Void)?, _ completion: @escaping Completion<T>
   ) {
     self.monitor = monitor
     self.attempt = attempt

@@ -8,6 +8,9 @@ public enum Outcome<T: Sendable>: Sendable {
   case failed(CoreError)
 }
 
+/// Told how a parked attempt ended; on any thread, under no lock.
+public typealias Completion<T: Sendable> = @Sendable (Outcome<T>) -> Void
+
 /// What came of an attempt when it was made.
 public enum Attempted<T: Sendable>: Sendable {
   case done(T)
@@ -50,7 +53,7 @@ enum Ending {
 }
 
 /// A parked attempt, whatever its result's type.
-class Waiter<State>: Alarm, Parked, @unchecked Sendable {
+class Waiter<State: ~Copyable>: Alarm, Parked, @unchecked Sendable {
   // Sendable: `isParked` is touched only under the monitor's lock.
   let lane: Lane
   let onGiveUp: (@Sendable (inout State) -> Void)?
@@ -72,7 +75,7 @@ class Waiter<State>: Alarm, Parked, @unchecked Sendable {
 ///
 /// One that leaves from the middle only becomes a gap, and the gaps are closed when they are half of the lane: thousands of
 /// clients that hang up at once cost as much as as many that come.
-struct ParkingLane<State> {
+struct ParkingLane<State: ~Copyable> {
   private var waiters: Deque<Waiter<State>> = []
   private(set) var count = 0
 

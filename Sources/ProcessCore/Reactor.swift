@@ -1,0 +1,100 @@
+import CLinux
+import Glibc
+public import Linux
+
+/// Told by the reactor, on its thread, that a descriptor is ready.
+protocol ReactorSource: AnyObject, Sendable {
+  func ready(_ events: UInt32, on reactor: Reactor)
+}
+
+/// The one thread that watches pidfds and pipes, and rings the alarms.
+///
+/// Sources are called on this thread only, one at a time, and must not block.
+public final class Reactor: Sendable {
+  private struct State {
+    var sources: [UInt64: any ReactorSource] = [:]
+    var lastToken: UInt64 = 0
+    var isStopping = false
+    var thread: Thread?
+  }
+
+  public let alarms: Alarms
+  private let epoll: Epoll
+  private let state = Mutex(State())
+  private let scratch: Bytes
+
+  public init(alarms: Alarms) throws(SystemError) {
+    self.alarms = alarms
+    epoll = try Epoll()
+    scratch = Bytes(count: 64 << 10)
+    alarms.onEarlier { [epoll] in epoll.wake() }
+  }
+
+  public func start() throws(SystemError) {
+    let thread = try Thread("reactor") { self.run() }
+    state.withLock { $0.thread = thread }
+  }
+
+  /// Ends the thread. Sources that are still watched are forgotten.
+  public func stop() {
+    let thread = state.withLock { state in
+      state.isStopping = true
+      return state.thread.take()
+    }
+    epoll.wake()
+    thread?.join()
+    state.withLock { $0.sources = [:] }
+  }
+
+  /// Watches `fd` until `unwatch`. The source must not close it before.
+  func watch(_ fd: CInt, for events: UInt32, _ source: any ReactorSource) throws(SystemError) -> UInt64 {
+    let token = state.withLock { state in
+      state.lastToken += 1
+      state.sources[state.lastToken] = source
+      return state.lastToken
+    }
+    do throws(SystemError) {
+      try epoll.add(fd, for: events, token: token)
+    } catch {
+      state.withLock { state in _ = state.sources.removeValue(forKey: token) }
+      throw error
+    }
+    return token
+  }
+
+  func rewatch(_ fd: CInt, for events: UInt32, token: UInt64) {
+    // Fails only when the descriptor is no longer watched, and then nobody wants its events.
+    try? epoll.modify(fd, for: events, token: token)
+  }
+
+  /// After this the source is not called again, except when it is being called at this moment.
+  func unwatch(_ fd: CInt, token: UInt64) {
+    epoll.remove(fd)
+    state.withLock { state in _ = state.sources.removeValue(forKey: token) }
+  }
+
+  /// Memory for a source to read into while it is being called.
+  var buffer: UnsafeMutableRawBufferPointer { scratch.mutableBuffer }
+
+  private func run() {
+    let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 256)
+    defer { events.deallocate() }
+    while !state.withLock({ $0.isStopping }) {
+      let count = epoll.wait(events, milliseconds: delay(until: alarms.ringDue(at: .now)))
+      for event in events[..<count] {
+        if event.data.u64 == Epoll.wakeToken {
+          epoll.acknowledgeWake()
+        } else if let source = state.withLock({ $0.sources[event.data.u64] }) {
+          // One that an earlier event of this round has unwatched is not found.
+          source.ready(event.events, on: self)
+        }
+      }
+    }
+  }
+
+  /// Milliseconds to wait, rounded up so that the alarm is due after it.
+  private func delay(until deadline: Deadline?) -> CInt {
+    guard let deadline else { return -1 }
+    return CInt(min((deadline.secondsLeft * 1000).rounded(.up), 3_600_000))
+  }
+}
