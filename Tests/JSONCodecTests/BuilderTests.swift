@@ -49,16 +49,31 @@ import Testing
   @Test(arguments: [
     (Double.nan, #""NaN""#), (.infinity, #""Infinity""#), (-.infinity, #""-Infinity""#), (1, "1.0"), (-0.0, "-0.0"),
     (0.25, "0.25"),
+    (0.1, "0.1"), (1e300, "1e300"), (1e22, "1e22"), (123456789.5, "123456789.5"),
+    (1_763_965_660.123456, "1763965660.123456"), (0.1 + 0.2, "0.30000000000000004"), (1000, "1000.0"),
   ])
   func writesNumbers(value: Double, json: String) { #expect(JSON(value).dump().text == json) }
 
   @Test func numbersComeBackExactly() {
-    for value in [
-      0.1, 1.0 / 3, .pi, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1_763_965_660.123456,
-      4_503_599_627_370_497.5,
-    ] {
+    var generator = SystemRandomNumberGenerator()
+    let random = (0..<2000).map { _ in Double(bitPattern: generator.next()) }.filter(\.isFinite)
+    let hard = [.pi, .leastNonzeroMagnitude, .greatestFiniteMagnitude, .leastNormalMagnitude, 4_503_599_627_370_497.5]
+    for value in random + hard {
       #expect(Double(JSON(value).dump().text) == value)
     }
+  }
+
+  @Test func aDocumentsNumbersShareTheirPrecision() {
+    let array = JSON.array()
+    let inner = JSON.object()
+    inner.set("x", 1.0 / 3)
+    array.append(0.5)
+    array.append(inner)
+    #expect(array.dump().text == #"[0.5,{"x":0.3333333333333333}]"#)
+    array.append(0.1 + 0.2)
+    array.append(0.1)
+    let numbers = array.dump().text
+    #expect(numbers == #"[0.5,{"x":0.33333333333333331},0.30000000000000004,0.10000000000000001]"#)
   }
 
   @Test func replacesAMember() {
