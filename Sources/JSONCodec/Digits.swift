@@ -3,9 +3,9 @@ import CJansson
 /// How many digits bring every number of a document back exactly, from 15, which all have, to 17.
 ///
 /// jansson writes all of them with the same precision: 17 always suffices but makes 0.1 into 0.10000000000000001.
-func digits(of raw: UnsafeMutablePointer<json_t>) -> Int {
+func digits(of raw: Raw) -> Int {
   var most = 15
-  switch raw.pointee.type {
+  switch raw.type {
   case JSON_REAL: most = max(most, significantDigits(json_real_value(raw)))
   case JSON_OBJECT:
     var member = json_object_iter(raw)

@@ -10,7 +10,7 @@ extension JSON {
   public borrowing func set(_ key: StaticString, _ values: [String]?) { put(key, values.map { make($0) }) }
   public borrowing func set(_ key: StaticString, utf8: UnsafeRawBufferPointer) { put(key, make(utf8: utf8)) }
 
-  private borrowing func put(_ key: StaticString, _ value: UnsafeMutablePointer<json_t>?) {
+  private borrowing func put(_ key: StaticString, _ value: Raw?) {
     let start = UnsafeRawPointer(key.utf8Start).assumingMemoryBound(to: CChar.self)
     put(start, key.utf8CodeUnitCount, value)
   }
@@ -25,7 +25,7 @@ extension JSON {
   public borrowing func set(name: String, _ value: Double?) { put(name, value.map { make($0) }) }
   public borrowing func set(name: String, _ values: [String]?) { put(name, values.map { make($0) }) }
 
-  private borrowing func put(_ name: String, _ value: UnsafeMutablePointer<json_t>?) {
+  private borrowing func put(_ name: String, _ value: Raw?) {
     withUTF8(name) { put($0, $1, value) }
   }
 }
@@ -40,13 +40,13 @@ extension JSON {
   public borrowing func append(_ values: [String]?) { add(values.map { make($0) }) }
   public borrowing func append(utf8: UnsafeRawBufferPointer) { add(make(utf8: utf8)) }
 
-  private borrowing func add(_ value: UnsafeMutablePointer<json_t>?) {
+  private borrowing func add(_ value: Raw?) {
     JSONCodec.append(value ?? allocated(json_null()), to: raw)
   }
 }
 
 extension JSON {
-  private borrowing func put(_ key: UnsafePointer<CChar>, _ count: Int, _ value: UnsafeMutablePointer<json_t>?) {
+  private borrowing func put(_ key: UnsafePointer<CChar>, _ count: Int, _ value: Raw?) {
     guard json_object_setn_new_nocheck(raw, key, count, value ?? allocated(json_null())) == 0 else {
       preconditionFailure("jansson could not set a member: no memory, or the value is no object")
     }

@@ -5,14 +5,14 @@ import CJansson
 /// It owns what it holds: putting it into an object or array moves it there, so a tree is built and freed without
 /// copies and cannot contain itself. Payloads are the caller's bytes and never pass through here.
 public struct JSON: ~Copyable {
-  let raw: UnsafeMutablePointer<json_t>
+  let raw: Raw
 
-  init(owning raw: UnsafeMutablePointer<json_t>) { self.raw = raw }
+  init(owning raw: Raw) { self.raw = raw }
 
   deinit { json_decref(raw) }
 
   /// Gives the reference away instead of dropping it.
-  consuming func release() -> UnsafeMutablePointer<json_t> {
+  consuming func release() -> Raw {
     let raw = raw
     discard self
     return raw
@@ -38,38 +38,38 @@ public struct JSON: ~Copyable {
 
 /// jansson answers an allocation that failed with NULL and then ignores NULL wherever it is passed, so that a member
 /// would be missing from a document without anybody noticing.
-func allocated(_ raw: UnsafeMutablePointer<json_t>?) -> UnsafeMutablePointer<json_t> {
+func allocated(_ raw: Raw?) -> Raw {
   guard let raw else { preconditionFailure("jansson could not allocate a value") }
   return raw
 }
 
-func make(_ value: Bool) -> UnsafeMutablePointer<json_t> { allocated(value ? json_true() : json_false()) }
+func make(_ value: Bool) -> Raw { allocated(value ? json_true() : json_false()) }
 
-func make(_ value: Int) -> UnsafeMutablePointer<json_t> { allocated(json_integer(json_int_t(value))) }
+func make(_ value: Int) -> Raw { allocated(json_integer(json_int_t(value))) }
 
-func make(_ value: Double) -> UnsafeMutablePointer<json_t> {
+func make(_ value: Double) -> Raw {
   if value.isFinite { return allocated(json_real(value)) }
   return make(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity")
 }
 
-func make(_ value: String) -> UnsafeMutablePointer<json_t> {
+func make(_ value: String) -> Raw {
   // A String is valid UTF-8, so jansson need not check it.
   withUTF8(value) { allocated(json_stringn_nocheck($0, $1)) }
 }
 
-func make(_ values: [String]) -> UnsafeMutablePointer<json_t> {
+func make(_ values: [String]) -> Raw {
   let array = allocated(json_array())
   for value in values { append(make(value), to: array) }
   return array
 }
 
-func make(utf8 bytes: UnsafeRawBufferPointer) -> UnsafeMutablePointer<json_t> {
+func make(utf8 bytes: UnsafeRawBufferPointer) -> Raw {
   guard let base = bytes.baseAddress else { return make("") }
   if let raw = json_stringn(base.assumingMemoryBound(to: CChar.self), bytes.count) { return raw }
   return make(String(decoding: bytes, as: UTF8.self))
 }
 
-func append(_ value: UnsafeMutablePointer<json_t>, to array: UnsafeMutablePointer<json_t>) {
+func append(_ value: Raw, to array: Raw) {
   guard json_array_append_new(array, value) == 0 else { preconditionFailure("jansson could not append a value") }
 }
 
