@@ -36,7 +36,7 @@ extension Fields {
   }
 
   /// An object whose names are data and whose values are strings without NUL, in the document's order: labels, an
-  /// environment. No name occurs twice.
+  /// environment. No two names are equal, so that they may become keys of a dictionary.
   public func map(_ name: String, required: Bool = false) -> [(name: String, value: String)]? {
     guard let raw = value(name, required: required) else { return nil }
     let here = pointer.pointer(to: name)
@@ -45,8 +45,15 @@ extension Fields {
       return nil
     }
     let members = raw.members
-    let read = members.compactMap { member in
-      string(member.value, at: here.pointer(to: member.name)).map { (name: member.name, value: $0) }
+    var seen: Set<String> = []
+    let read = members.compactMap { member -> (name: String, value: String)? in
+      let pointer = here.pointer(to: member.name)
+      // To jansson equal bytes are the same name, to Swift equal characters are: é may be one scalar or two.
+      guard seen.insert(member.name).inserted else {
+        fail(at: pointer, "is the same name as another")
+        return nil
+      }
+      return string(member.value, at: pointer).map { (name: member.name, value: $0) }
     }
     return read.count == members.count ? read : nil
   }

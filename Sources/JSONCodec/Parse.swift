@@ -1,7 +1,7 @@
 import CJansson
 
-/// A document as jansson reads it, after the bounds that jansson does not keep: it takes up to 79 times the memory of
-/// what it reads, and recurses 2,048 levels deep.
+/// A document as jansson reads it, after what jansson does not see to: it takes up to 79 times the memory of what it
+/// reads, recurses 2,048 levels deep, and overlooks a NUL byte behind a number.
 func parse(_ bytes: UnsafeRawBufferPointer, limit: Int, depth: Int) throws(JSONError) -> JSON {
   guard bytes.count <= limit else {
     throw JSONError(line: 1, column: 1, detail: "the document is larger than \(limit) bytes")

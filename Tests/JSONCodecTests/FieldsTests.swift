@@ -71,6 +71,7 @@ import Testing
     Case(#"{"a":{}}"#, "/a must be an array of numbers") { _ = $0.numbers("a") },
     Case(#"{"a":[]}"#, "/a must be an object of strings") { _ = $0.map("a") },
     Case(#"{"a":{"x/y~":1,"b":"c"}}"#, "/a/x~1y~0 must be a string") { _ = $0.map("a") },
+    Case(#"{"a":{"\u00e9":"1","e\u0301":"2"}}"#, "/a/e\u{301} is the same name as another") { _ = $0.map("a") },
     Case(#"{"a":1}"#, "/a must be an object") { _ = $0.object("a") },
     Case(#"{"a":{"b":1,"c":2}}"#, "/a/b must be a string", "/a/c unknown field") { _ = $0.object("a")?.string("b") },
     Case(#"{"a":[{"b":1},2]}"#, "/a/1 must be an object", "/a/0/b unknown field") { _ = $0.items("a") },
@@ -111,7 +112,7 @@ import Testing
   @Test(arguments: [
     ("", 1, 1, "the document is empty"), (#"{"a":1e400}"#, 1, 11, "a number is too large"),
     ("{\"a\":\n 123456789012345678901234567890}", 2, 32, "a number is too large"),
-    (#"{"a":1,"a":2}"#, 1, 11, "a member occurs twice"),
+    ("{\"a\":1\u{0}}", 1, 7, "',' or '}' is expected"), (#"{"a":1,"a":2}"#, 1, 11, "a member occurs twice"),
     (#"{"\u0000":1}"#, 1, 10, "a member's name may not contain NUL"),
     (#"{"a":1,}"#, 1, 8, "a member's name in double quotes is expected"),
     ("{'a':1}", 1, 2, "a member's name in double quotes is expected"),
