@@ -1,4 +1,4 @@
-// What Swift's Glibc module leaves out, and the one function that starts a child.
+// What Swift's Glibc module leaves out, and the one function that starts a child (clinux_spawn.h).
 #ifndef PROCESSION_CLINUX_H
 #define PROCESSION_CLINUX_H
 
@@ -11,6 +11,9 @@
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/un.h>
+
+#include "clinux_process.h"
+#include "clinux_spawn.h"
 
 /// Names the calling thread; at most 15 bytes of it show in `top -H`.
 void clinux_set_thread_name(const char *name);

@@ -1,0 +1,34 @@
+#include "clinux_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int clinux_pidfd_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
+
+int clinux_pidfd_wait(int pidfd, bool reap, struct clinux_exit *exit) {
+  memset(exit, 0, sizeof *exit);
+  siginfo_t info;
+  memset(&info, 0, sizeof info);
+  // The kernel's waitid has a fifth argument, the child's rusage, which libc's leaves out.
+  long result = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | WNOHANG | (reap ? 0 : WNOWAIT), &exit->usage);
+  if (result == -1) return -1;
+  exit->pid = info.si_pid;
+  exit->code = info.si_code;
+  exit->status = info.si_status;
+  return 0;
+}
+
+int clinux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int clinux_sigrtmin(void) { return SIGRTMIN; }
+
+int clinux_sigrtmax(void) { return SIGRTMAX; }
