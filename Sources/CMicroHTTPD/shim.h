@@ -57,6 +57,12 @@ static inline void *cmhd_socket_context(struct MHD_Connection *connection) {
   return info ? info->socket_context : NULL;
 }
 
+/// How many bytes the request line and the header fields have, with the empty line after them.
+static inline size_t cmhd_head_size(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+  return info ? info->header_size : 0;
+}
+
 /// Whether the daemon has more to do at once.
 static inline int cmhd_has_more(struct MHD_Daemon *daemon) {
   MHD_UNSIGNED_LONG_LONG timeout;

@@ -7,13 +7,17 @@ extension Exchange {
   /// body may come. What is thrown here is answered before any of the body is read, and closes the connection.
   func admit(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(Problem) {
     let service = connection.loop.service
-    var fields = HeaderScan()
+    let versionBytes = bytes(version)
+    var fields = HeaderScan(after: versionBytes)
     withUnsafeMutablePointer(to: &fields) { fields in
       _ = MHD_get_connection_values_n(connection.raw, .HEADER_KIND, addField, fields)
     }
     self.method = try service.gate.check(
-      method: bytes(method), target: target.buffer, isWhole: isWhole(before: version), version: bytes(version),
+      method: bytes(method), target: target.buffer, isWhole: isWhole(before: version), version: versionBytes,
       fields: fields, isUnix: connection.peer.isUnix)
+    guard fields.isWhole(before: UnsafeRawPointer(method) + cmhd_head_size(connection.raw)) else {
+      throw HeaderScan.gap
+    }
     if pathCount < target.count { query = try Query.parse(target.buffer.slice(pathCount + 1..<target.count)) }
 
     let place = service.router.find(path, &parameters)

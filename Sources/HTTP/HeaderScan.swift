@@ -16,6 +16,19 @@ struct HeaderScan {
   private(set) var problem: Problem?
   private var count = 0
   private var bytes = 0
+  /// Where the next name must be.
+  private var next: UnsafeRawPointer?
+
+  init() {}
+
+  /// Of fields that the library parsed where it read them, behind the version of the request line.
+  ///
+  /// It keeps their order and place, so what it swallowed, cut or joined shows as a gap: a folded line (whose text it
+  /// makes part of a name), a NUL in a value, a line without a name (where it takes the head to be over), a bare LF.
+  init(after version: UnsafeRawBufferPointer) { next = version.baseAddress.map { $0 + version.count + 2 } }
+
+  /// Whether the head, which is over at `end`, has nothing but the fields that were added.
+  func isWhole(before end: UnsafeRawPointer) -> Bool { next.map { $0 + 2 == end } ?? true }
 
   /// Whether a body follows, be it of no bytes.
   var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
@@ -26,6 +39,8 @@ struct HeaderScan {
     bytes += name.count + value.count + 4
     if count > 64 || bytes > 8192 {
       problem = Problem(431, "HeadersTooLarge", "A request has at most 64 header fields and 8 KiB of them.")
+    } else if let next, next != name.baseAddress {
+      problem = HeaderScan.gap
     } else if name.isEmpty || !name.allSatisfy(ByteClass.isToken) {
       problem = Problem(400, "MalformedHeader", "The name of a header field is not a token.")
     } else if value.contains(where: ByteClass.isControl) {
@@ -33,7 +48,11 @@ struct HeaderScan {
     } else {
       examine(name, value)
     }
+    if next != nil { next = value.baseAddress.map { $0 + value.count + 2 } }
   }
+
+  static let gap = Problem(
+    400, "MalformedHeader", "A header field is folded, has no name or has a NUL, or a line ends without CR.")
 
   /// Names that matter here differ in length, but for a few; all others cost one comparison.
   private mutating func examine(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
