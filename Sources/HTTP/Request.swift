@@ -13,6 +13,8 @@ public final class Request {
   public internal(set) var caller: Caller = .nobody
   /// The whole body; empty when there is none.
   public internal(set) var body: Bytes = .empty
+  /// The parameters after `?`.
+  public internal(set) var query = Query.empty
   /// Where in `target` the path's parameters are, in the order of the route's `{…}`.
   var parameters: [Range<Int>] = []
   var headers: any HeaderFields
@@ -28,6 +30,12 @@ public final class Request {
   public func parameter(_ index: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: target.buffer[parameters[index]])
   }
+
+  /// The path as it came, without the query.
+  public var path: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target.buffer[..<pathCount]) }
+
+  /// A promise to answer this request later: the handler returns it as `.parked`.
+  public func park() -> Reply { Reply() }
 
   /// The value of a header, nil when absent. `name` in lower case.
   public func header(_ name: String) -> String? { headers.value(name) }

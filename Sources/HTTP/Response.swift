@@ -7,6 +7,10 @@ public struct Response: Sendable {
   public var contentType: String?
   public var headers: [(name: String, value: String)] = []
   public var body: Body
+  /// Called on the loop when the connection broke before the kernel had taken all of the response. That it had is no
+  /// proof that the client got it.
+  public var onUndelivered: (@Sendable () -> Void)?
+  var prepared: PreparedResponse?
 
   public enum Body: Sendable {
     case none
@@ -30,12 +34,21 @@ public struct Response: Sendable {
     Response(200, contentType: contentType, .bytes(Bytes(text)))
   }
 
-  public static let noContent = Response(204)
+  public static let noContent = Response(204).premade()
+
+  /// The same, made once for all the times that it is sent. Its body is no stream, and only `onUndelivered` and `with`
+  /// may change it afterwards.
+  public func premade() -> Response {
+    var response = self
+    response.prepared = PreparedResponse(self)
+    return response
+  }
 
   /// The same with a header added. The value must have no control bytes.
   public func with(_ name: String, _ value: String) -> Response {
     var response = self
     response.headers.append((name, value))
+    response.prepared = nil
     return response
   }
 }

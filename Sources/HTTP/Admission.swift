@@ -1,0 +1,125 @@
+import CMicroHTTPD
+import Glibc
+import Linux
+
+extension Exchange {
+  /// Decides on a request by its head: whether it is HTTP as we accept it, who sends it, what it is for, and whether its
+  /// body may come. What is thrown here is answered before any of the body is read, and closes the connection.
+  func admit(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(Problem) {
+    let service = connection.loop.service
+    let versionBytes = bytes(version)
+    var fields = HeaderScan(after: versionBytes)
+    withUnsafeMutablePointer(to: &fields) { fields in
+      _ = MHD_get_connection_values_n(connection.raw, .HEADER_KIND, addField, fields)
+    }
+    self.method = try service.gate.check(
+      method: bytes(method), target: target.buffer, isWhole: isWhole(before: version), version: versionBytes,
+      fields: fields, isUnix: connection.peer.isUnix)
+    guard fields.isWhole(before: UnsafeRawPointer(method) + cmhd_head_size(connection.raw)) else {
+      throw HeaderScan.gap
+    }
+    if pathCount < target.count { query = try Query.parse(target.buffer.slice(pathCount + 1..<target.count)) }
+
+    let place = service.router.find(path, &parameters)
+    let found = place?.route(for: self.method)
+    if let known = authenticate(fields, service) {
+      caller = known
+    } else if !(place?.isOpen ?? false) || found.map({ service.router.routes[$0].access != .open }) ?? false {
+      throw Service.unauthorized
+    }
+    guard let place else { throw Problem(404, "NoSuchPath", "There is no such path.") }
+    guard let found else {
+      var problem = Problem(405, "MethodNotAllowed", "The path has \(place.allow).")
+      problem.headers.append(("Allow", place.allow))
+      throw problem
+    }
+    route = found
+    let access = service.router.routes[found].access
+    if access == .operatorOnly, caller != .operator {
+      throw Problem(403, "Forbidden", "Only the service's operator may do this.")
+    }
+    if connection.loop.isDraining, access != .open { throw Service.draining }
+    let limit = try service.router.routes[found].body.check(fields, self.method, service.options)
+    if fields.hasBody {
+      body = BodyBuffer(expected: fields.contentLength, limit: limit)
+      connection.deadline = connection.loop.moment(in: service.options.bodyTimeout)
+    }
+  }
+
+  /// Whom the credentials make of the sender; nil without good ones. A token decides where there is one, else, on a
+  /// Unix socket, the uid at the other end.
+  private func authenticate(_ fields: HeaderScan, _ service: Service) -> Caller? {
+    if let value = fields.authorization {
+      guard value.count > 7, value.slice(0..<7).equalsIgnoringCase("bearer ") else { return nil }
+      return service.tokens.caller(presenting: value.slice(7..<value.count))
+    }
+    guard case .unix(let uid, _) = connection.peer, uid == 0 || uid == service.uid else { return nil }
+    return .operator
+  }
+}
+
+extension BodyRule {
+  /// The most bytes that the body may have. Throws when it may not come at all.
+  func check(_ fields: HeaderScan, _ method: Method, _ options: ServerOptions) throws(Problem) -> Int {
+    let limit: Int
+    switch self {
+    case .none:
+      guard fields.hasBody else { return 0 }
+      guard method != .get, method != .head, method != .delete else {
+        throw Problem(400, "UnexpectedBody", "A \(method.name) has no body.")
+      }
+      throw Problem(415, "UnexpectedBody", "The operation takes no body.")
+    case .document, .optionalDocument:
+      if case .optionalDocument = self, !fields.hasBody { return 0 }
+      try BodyRule.checkType(fields.contentType)
+      limit = options.maxBody
+    case .payload: limit = options.maxMessage
+    }
+    guard fields.contentLength ?? 0 <= limit else {
+      throw Problem(413, "TooLarge", "The body may have at most \(limit) bytes.")
+    }
+    return limit
+  }
+
+  private static func checkType(_ type: UnsafeRawBufferPointer?) throws(Problem) {
+    guard let type else {
+      throw Problem(415, "UnsupportedMediaType", "The body's Content-Type must be application/json.")
+    }
+    let end = type.firstIndex(of: UInt8(ascii: ";")) ?? type.count
+    let essence = trimmed(type.slice(0..<end))
+    if essence.equalsIgnoringCase("application/json") {
+      let rest = end < type.count ? trimmed(type.slice(end + 1..<type.count)) : type.slice(0..<0)
+      if rest.isEmpty || rest.equalsIgnoringCase("charset=utf-8") || rest.equalsIgnoringCase("charset=\"utf-8\"") {
+        return
+      }
+    }
+    if essence.equalsIgnoringCase("application/x-www-form-urlencoded")
+      || essence.equalsIgnoringCase("multipart/form-data")
+    {
+      throw Problem(
+        415, "UnsupportedMediaType",
+        "Forms are not taken: send JSON with Content-Type application/json (`curl --json`).")
+    }
+    throw Problem(415, "UnsupportedMediaType", "The body's Content-Type must be application/json, in UTF-8.")
+  }
+
+  private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    var range = 0..<bytes.count
+    while let first = range.first, bytes[first] == 0x20 || bytes[first] == 9 { range = first + 1..<range.upperBound }
+    while let last = range.last, bytes[last] == 0x20 || bytes[last] == 9 { range = range.lowerBound..<last }
+    return bytes.slice(range)
+  }
+}
+
+private func bytes(_ text: UnsafePointer<CChar>) -> UnsafeRawBufferPointer {
+  UnsafeRawBufferPointer(start: text, count: strlen(text))
+}
+
+private func addField(
+  _ scan: UnsafeMutableRawPointer?, _: MHD_ValueKind, _ name: UnsafePointer<CChar>?, _ nameCount: Int,
+  _ value: UnsafePointer<CChar>?, _ valueCount: Int
+) -> MHD_Result {
+  scan?.assumingMemoryBound(to: HeaderScan.self).pointee.add(
+    UnsafeRawBufferPointer(start: name, count: nameCount), UnsafeRawBufferPointer(start: value, count: valueCount))
+  return .YES
+}

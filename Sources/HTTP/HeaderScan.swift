@@ -1,0 +1,109 @@
+import Glibc
+
+/// One pass over a request's header fields, which keeps where the few are that the gate decides on.
+///
+/// The addresses are the connection's: good until the request is over.
+struct HeaderScan {
+  private(set) var host: UnsafeRawBufferPointer?
+  private(set) var contentLength: Int?
+  private(set) var contentType: UnsafeRawBufferPointer?
+  private(set) var authorization: UnsafeRawBufferPointer?
+  private(set) var isChunked = false
+  private(set) var origin: UnsafeRawBufferPointer?
+  private(set) var isCrossSite = false
+  private(set) var expectsContinue = false
+  /// The first field that is wrong.
+  private(set) var problem: Problem?
+  private var count = 0
+  private var bytes = 0
+  /// Where the next name must be.
+  private var next: UnsafeRawPointer?
+
+  init() {}
+
+  /// Of fields that the library parsed where it read them, behind the version of the request line.
+  ///
+  /// It keeps their order and place, so what it swallowed, cut or joined shows as a gap: a folded line (whose text it
+  /// makes part of a name), a NUL in a value, a line without a name (where it takes the head to be over), a bare LF.
+  init(after version: UnsafeRawBufferPointer) { next = version.baseAddress.map { $0 + version.count + 2 } }
+
+  /// Whether the head, which is over at `end`, has nothing but the fields that were added.
+  func isWhole(before end: UnsafeRawPointer) -> Bool { next.map { $0 + 2 == end } ?? true }
+
+  /// Whether a body follows, be it of no bytes.
+  var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
+
+  mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    guard problem == nil else { return }
+    count += 1
+    bytes += name.count + value.count + 4
+    if count > 64 || bytes > 8192 {
+      problem = Problem(431, "HeadersTooLarge", "A request has at most 64 header fields and 8 KiB of them.")
+    } else if let next, next != name.baseAddress {
+      problem = HeaderScan.gap
+    } else if name.isEmpty || !name.allSatisfy(ByteClass.isToken) {
+      problem = Problem(400, "MalformedHeader", "The name of a header field is not a token.")
+    } else if value.contains(where: ByteClass.isControl) {
+      problem = Problem(400, "MalformedHeader", "The value of a header field has a control byte.")
+    } else {
+      examine(name, value)
+    }
+    if next != nil { next = value.baseAddress.map { $0 + value.count + 2 } }
+  }
+
+  static let gap = Problem(
+    400, "MalformedHeader", "A header field is folded, has no name or has a NUL, or a line ends without CR.")
+
+  /// Names that matter here differ in length, but for a few; all others cost one comparison.
+  private mutating func examine(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    switch name.count {
+    case 4 where name.equalsIgnoringCase("host"): host = once(host, value, "Host")
+    case 6 where name.equalsIgnoringCase("origin"): origin = once(origin, value, "Origin")
+    case 6 where name.equalsIgnoringCase("expect"):
+      if value.equalsIgnoringCase("100-continue") {
+        expectsContinue = true
+      } else {
+        problem = Problem(417, "ExpectationFailed", "The only expectation that is met is `100-continue`.")
+      }
+    case 12 where name.equalsIgnoringCase("content-type"): contentType = once(contentType, value, "Content-Type")
+    case 13 where name.equalsIgnoringCase("authorization"): authorization = once(authorization, value, "Authorization")
+    case 14 where name.equalsIgnoringCase("content-length"): addContentLength(value)
+    case 14 where name.equalsIgnoringCase("sec-fetch-site"):
+      isCrossSite = value.equalsIgnoringCase("cross-site") || value.equalsIgnoringCase("same-site")
+    case 16 where name.equalsIgnoringCase("content-encoding"):
+      if !value.equalsIgnoringCase("identity") {
+        problem = Problem(415, "UnsupportedEncoding", "Bodies are taken as they are, without a Content-Encoding.")
+      }
+    case 17 where name.equalsIgnoringCase("transfer-encoding"):
+      if isChunked {
+        problem = Problem(400, "MalformedHeader", "Transfer-Encoding is given twice.")
+      } else if value.equalsIgnoringCase("chunked") {
+        isChunked = true
+      } else {
+        problem = Problem(501, "UnsupportedEncoding", "The only Transfer-Encoding that is understood is `chunked`.")
+      }
+    default: break
+    }
+  }
+
+  private mutating func once(
+    _ field: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer, _ name: StaticString
+  ) -> UnsafeRawBufferPointer? {
+    if field != nil { problem = Problem(400, "MalformedHeader", "\(name) is given more than once.") }
+    return value
+  }
+
+  private mutating func addContentLength(_ value: UnsafeRawBufferPointer) {
+    if contentLength != nil {
+      problem = Problem(400, "MalformedHeader", "Content-Length is given more than once.")
+    } else if value.isEmpty || !value.allSatisfy(ByteClass.isDigit) {
+      problem = Problem(400, "MalformedHeader", "Content-Length is not a number.")
+    } else {
+      contentLength = value.reduce(0) { length, digit in
+        let (tens, overflow) = length.multipliedReportingOverflow(by: 10)
+        let (sum, carry) = tens.addingReportingOverflow(Int(digit &- 0x30))
+        return overflow || carry ? .max : sum
+      }
+    }
+  }
+}

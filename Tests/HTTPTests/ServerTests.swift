@@ -1,0 +1,42 @@
+import Glibc
+import Linux
+import Testing
+
+@testable import HTTP
+
+@Suite struct ServerTests {
+  static let routes = [
+    Route(.get, "/healthz", "health", access: .open) { _ in .now(.text("ok\n").premade()) },
+    Route(.get, "/v1/things/{name}", "read") { request in
+      .now(Response(200, contentType: "text/plain", .bytes(Bytes(copying: request.parameter(0)))))
+    },
+    Route(.post, "/v1/things/{name}", "write", body: .payload, audited: true) { request in
+      .now(Response(200, contentType: request.header("content-type"), .bytes(request.body)))
+    },
+  ]
+
+  @Test func answers() throws {
+    let server = try TestServer(Self.routes)
+    let response = try #require(try server.request("GET /v1/things/apple"))
+    #expect(response.status == 200)
+    #expect(response.text == "apple")
+    #expect(response["cache-control"] == "no-store")
+    #expect(response["x-content-type-options"] == "nosniff")
+    #expect(response["server"] == nil)
+  }
+
+  @Test func anOpenRouteNeedsNoToken() throws {
+    let server = try TestServer(Self.routes)
+    let client = try server.connect()
+    client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    #expect(client.response()?.text == "ok\n")
+  }
+
+  @Test func aBodyComesBackByteForByte() throws {
+    let server = try TestServer(Self.routes)
+    let response = try #require(
+      try server.request("POST /v1/things/a", "Content-Type: text/x\r\nContent-Length: 5\r\n", body: "a\u{0}b\r\n"))
+    #expect(response.body == Array("a\u{0}b\r\n".utf8))
+    #expect(response["content-type"] == "text/x")
+  }
+}
