@@ -7,7 +7,7 @@ import Glibc
 public final class Bytes: @unchecked Sendable {
   // Sendable: written only before it is shared.
   public let start: UnsafeMutableRawPointer
-  public let count: Int
+  public private(set) var count: Int
 
   public static let empty = Bytes(count: 0)
 
@@ -39,8 +39,15 @@ public final class Bytes: @unchecked Sendable {
 
   deinit { free(start) }
 
+  /// The bytes where they are: valid for as long as somebody holds this object, which a temporary is not held after this.
   public var buffer: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
   public var mutableBuffer: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: count) }
+
+  /// Lets go of the bytes from `count` on; before it is shared.
+  public func truncate(to count: Int) {
+    precondition(count <= self.count)
+    self.count = count
+  }
 
   /// The bytes as text; what is not UTF-8 is replaced.
   public var text: String { String(decoding: buffer, as: UTF8.self) }

@@ -6,7 +6,7 @@ import Linux
 /// Jobs that may block (start a child, walk /proc), done in order by a few threads that live as long as the service.
 ///
 /// They never end before it does, because a child's PR_SET_PDEATHSIG fires when the thread that started it ends.
-final class WorkQueue<Worker>: Sendable {
+final class WorkQueue<Worker: Sendable>: Sendable {
   typealias Job = @Sendable (Worker) -> Void
 
   private struct State {
@@ -18,11 +18,11 @@ final class WorkQueue<Worker>: Sendable {
   /// Counts the jobs; a thread that reads it waits until there is one.
   private let available: CInt
 
-  /// `makeWorker` is called on each thread, for what belongs to it alone.
-  init(name: String, threads: Int, makeWorker: @escaping @Sendable () -> Worker) throws(SystemError) {
+  /// One thread for each of `workers`, which no other thread uses.
+  init(name: String, workers: [Worker]) throws(SystemError) {
     available = try system("eventfd") { eventfd(0, CInt(EFD_CLOEXEC | EFD_SEMAPHORE)) }
-    for number in 1...threads {
-      let thread = try Thread("\(name)-\(number)") { self.run(makeWorker()) }
+    for (index, worker) in workers.enumerated() {
+      let thread = try Thread("\(name)-\(index + 1)") { self.run(worker) }
       state.withLock { $0.threads.append(thread) }
     }
   }
@@ -31,6 +31,8 @@ final class WorkQueue<Worker>: Sendable {
     state.withLock { $0.jobs.append(job) }
     post(1)
   }
+
+  deinit { close(available) }
 
   /// Lets the jobs that were submitted finish, then ends the threads.
   func stop() {

@@ -22,4 +22,19 @@ void clinux_set_thread_name(const char *name);
 const char *clinux_errno_symbol(int number);
 const char *clinux_errno_message(int number);
 
+/// A descriptor that is readable when the signal is pending, which must be blocked in every thread; -1: see errno.
+int clinux_signalfd(int signal);
+
+/// A nameless file in memory; -1: see errno.
+int clinux_memfd(const char *name);
+
+/// RLIMIT_NPROC, which Glibc's module leaves out.
+int clinux_rlimit_nproc(void);
+
+/// How many bytes a pipe holds now.
+int clinux_bytes_waiting(int fd);
+
+/// The pid of a child that has ended and is not reaped, 0 when there is none. It stays unreaped.
+pid_t clinux_ended_child(void);
+
 #endif

@@ -1,0 +1,89 @@
+import CLinux
+import Glibc
+public import Linux
+
+extension Process {
+  private static let readers = Lane.each(0)
+
+  /// Copies what is at `offset` into `buffer`; nil when there is nothing yet.
+  public func readOutput(
+    _ selection: OutputSelection, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+  ) -> OutputRead? {
+    output.read { $0.read(selection, at: offset, into: buffer) }
+  }
+
+  /// Waits until a read at `offset` would find something.
+  public func waitForOutput(
+    _ selection: OutputSelection, at offset: UInt64, until deadline: Deadline?, orPark completion: () -> Completion<Void>
+  ) throws(CoreError) -> Attempted<Void> {
+    try output.attempt(
+      in: Self.readers, until: deadline,
+      { log throws(CoreError) -> Void? in
+        offset < log.end(of: selection) || !log.isOpen(selection) ? () : nil
+      }, orPark: completion)
+  }
+
+  /// The offsets of the oldest byte that is kept, and of the next that will come.
+  public func outputRange(_ selection: OutputSelection) -> (start: UInt64, end: UInt64, isOpen: Bool) {
+    output.read { log in (log.start(of: selection), log.end(of: selection), log.isOpen(selection)) }
+  }
+
+  public var outputReaderCount: Int { output.waiters }
+}
+
+/// The read end of a child's stdout or stderr, emptied by the reactor as fast as the child writes: a reader over HTTP,
+/// however slow, never holds it up.
+final class OutputPipe: ReactorSource, @unchecked Sendable {
+  // Sendable: `fd` and `token` are set before the reactor knows the pipe, and touched on the reactor's thread afterwards.
+  private let process: Process
+  private let stream: OutputStream
+  private var fd: CInt
+  private var token: UInt64 = 0
+
+  init(_ process: Process, _ stream: OutputStream, owning fd: CInt) {
+    self.process = process
+    self.stream = stream
+    self.fd = fd
+  }
+
+  deinit { if fd >= 0 { Glibc.close(fd) } }
+
+  var isOpen: Bool { fd >= 0 }
+
+  func watch(on reactor: Reactor) throws(SystemError) {
+    token = try reactor.watch(fd, for: EPOLLIN.rawValue, self)
+  }
+
+  func ready(_ events: UInt32, on reactor: Reactor) {
+    _ = read(on: reactor)
+  }
+
+  /// Takes what the pipe holds at this moment, which is all that the process itself can have written once it is dead.
+  func drain(on reactor: Reactor) {
+    // Not until it is empty: a descendant may go on writing while we read.
+    var left = Int(clinux_bytes_waiting(fd))
+    while left > 0, case let count = read(on: reactor), count > 0 { left -= count }
+    _ = read(on: reactor)  // Finds the end, when nobody else holds the pipe.
+  }
+
+  /// Reads once and returns the number of bytes; closes the pipe at its end.
+  private func read(on reactor: Reactor) -> Int {
+    guard isOpen else { return 0 }
+    let buffer = reactor.buffer
+    let count = Glibc.read(fd, buffer.baseAddress, buffer.count)
+    if count > 0 {
+      process.output.change { $0.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: stream) }
+      return count
+    }
+    if count == 0 || (errno != EAGAIN && errno != EINTR) { close(on: reactor) }
+    return 0
+  }
+
+  func close(on reactor: Reactor) {
+    guard isOpen else { return }
+    reactor.unwatch(fd, token: token)
+    Glibc.close(fd)
+    fd = -1
+    process.output.change { $0.close(stream) }
+  }
+}
