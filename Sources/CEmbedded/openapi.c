@@ -1,7 +1,11 @@
 #pragma clang diagnostic ignored "-Wc23-extensions"
 #include "CEmbedded.h"
 
-const unsigned char procession_openapi_yaml[] = {
+static const unsigned char openapi[] = {
 #embed "../../openapi.yaml"
 };
-const size_t procession_openapi_yaml_count = sizeof procession_openapi_yaml;
+
+const unsigned char *cembedded_openapi(size_t *count) {
+  *count = sizeof openapi;
+  return openapi;
+}

@@ -34,12 +34,12 @@ extension Exchange {
       throw problem
     }
     route = found
-    let access = service.router.routes[found].access
-    if access == .operatorOnly, caller != .operator {
+    let rules = service.router.routes[found]
+    if rules.access == .operatorOnly, caller != .operator {
       throw Problem(403, "Forbidden", "Only the service's operator may do this.")
     }
-    if connection.loop.isDraining, access != .open { throw Service.draining }
-    let limit = try service.router.routes[found].body.check(fields, self.method, service.options)
+    if connection.loop.isDraining, rules.access != .open { throw Service.draining }
+    let limit = try rules.body.check(fields, self.method, service.options)
     if fields.hasBody {
       body = BodyBuffer(expected: fields.contentLength, limit: limit)
       connection.deadline = connection.loop.moment(in: service.options.bodyTimeout)

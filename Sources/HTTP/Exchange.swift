@@ -78,7 +78,8 @@ final class Exchange: HeaderFields {
   private func receive(_ data: UnsafePointer<CChar>, _ size: UnsafeMutablePointer<Int>) -> MHD_Result {
     // A chunked body that is too long cannot be answered any more.
     guard body?.append(data, size.pointee) == true else { return cut() }
-    connection.deadline &+= UInt64(Double(size.pointee) / connection.loop.service.options.bodyRate * 1e9)
+    let options = connection.loop.service.options
+    connection.deadline &+= UInt64(Double(size.pointee) / options.bodyRate * 1e9)
     size.pointee = 0
     return .YES
   }
@@ -148,8 +149,9 @@ final class Exchange: HeaderFields {
     stage = .responding
     status = response.status
     onUndelivered = response.onUndelivered
-    var seconds = loop.service.options.readTimeout
-    if case .bytes(let bytes) = response.body { seconds += Double(bytes.count) / loop.service.options.readRate }
+    let options = loop.service.options
+    var seconds = options.readTimeout
+    if case .bytes(let bytes) = response.body { seconds += Double(bytes.count) / options.readRate }
     connection.deadline = loop.moment(in: seconds)
     if let prepared = response.prepared {
       return MHD_queue_response(connection.raw, UInt32(status), prepared.raw)

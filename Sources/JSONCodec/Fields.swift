@@ -49,6 +49,11 @@ public final class Fields {
   /// Records an error of the caller's own finding: "must be a name or a path".
   public func fail(_ name: String, _ detail: String) { fail(at: pointer.pointer(to: name), detail) }
 
+  /// Likewise of an element of a member, as in `/env/PATH` or `/command/0`.
+  public func fail(_ name: String, _ element: String, _ detail: String) {
+    fail(at: pointer.pointer(to: name).pointer(to: element), detail)
+  }
+
   /// Refuses a member that is present, null or not.
   public func reject(_ name: String, _ detail: String) {
     if raw(name) != nil { fail(name, detail) }

@@ -21,6 +21,9 @@ public struct JSON: ~Copyable {
   /// Seeds the hash of objects against crafted collisions; to be called once, before other threads start.
   public static func seed() { json_object_seed(0) }
 
+  /// jansson's.
+  public static var libraryVersion: String { String(cString: jansson_version_str()) }
+
   public static func object() -> JSON { JSON(owning: allocated(json_object())) }
   public static func array() -> JSON { JSON(owning: allocated(json_array())) }
   public static func null() -> JSON { JSON(owning: allocated(json_null())) }

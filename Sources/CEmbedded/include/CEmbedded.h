@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-extern const unsigned char procession_openapi_yaml[];
-extern const size_t procession_openapi_yaml_count;
+/// openapi.yaml as it was when this was built.
+const unsigned char *cembedded_openapi(size_t *count);
 
 #endif

@@ -1,0 +1,93 @@
+import HTTP
+import JSONCodec
+import Linux
+import ProcessCore
+
+/// What happens, as it happens: `/v1/watch`, and a process's own events.
+struct EventRoutes: Sendable {
+  let manager: ProcessManager
+
+  var routes: [Route] {
+    [
+      Route(.get, "/v1/watch", "watch", watch),
+      Route(.get, "/v1/processes/{name}/events", "watchProcess", watchProcess),
+    ]
+  }
+
+  /// From now on, or from after the event that the client had last.
+  private func watch(_ request: Request) throws(Problem) -> Answer {
+    var parameters = Parameters(request)
+    let after = try lastEvent(request, &parameters)
+    try parameters.finish()
+    return .now(.events(follow(after: after ?? manager.events.lastID) { _ in true }))
+  }
+
+  /// The life of one process from its making to its end.
+  private func watchProcess(_ request: Request) throws(Problem) -> Answer {
+    var parameters = Parameters(request)
+    let after = try lastEvent(request, &parameters)
+    try parameters.finish()
+    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    let name = process.name
+    return .now(
+      .events(
+        follow(after: after ?? process.eventsBefore) { $0.name == name && $0.type.hasPrefix("process.") } isLast: {
+          $0.type == "process.deleted"
+        }))
+  }
+
+  private func lastEvent(_ request: Request, _ parameters: inout Parameters) throws(Problem) -> UInt64? {
+    let after = parameters.integer("after", in: 0...Int.max)
+    // A browser that reconnects tells where it was by the header.
+    guard let header = request.header("last-event-id") else { return after.map { UInt64($0) } }
+    guard let id = UInt64(header) else { throw .invalid([.init("Last-Event-ID", "must be the id of an event")]) }
+    return id
+  }
+
+  private func follow(
+    after start: UInt64, where isWanted: @escaping (Event) -> Bool, isLast: @escaping (Event) -> Bool = { _ in false }
+  ) -> EventStream.Producer {
+    let log = manager.events
+    var seen = start
+    var isOver = false
+    return { deadline, wake in
+      if isOver { return .end }
+      return step(wake) { orPark throws(CoreError) in
+        try log.next(after: seen, until: deadline, orPark: orPark)
+      } _: { batch in
+        switch batch {
+        case .gap(let from, let through):
+          seen = through
+          let data = JSON.object()
+          data.set("from", Int(from))
+          data.set("through", Int(through))
+          return .text(EventStream.event("gap", id: through, data: data.dump()))
+        case .events(let events):
+          seen = events.last?.id ?? seen
+          let wanted = events.filter(isWanted)
+          isOver = wanted.contains(where: isLast)
+          if wanted.isEmpty { return .again }
+          return .text(wanted.map { EventStream.event($0.type, id: $0.id, data: $0.json().dump()) }.joined())
+        }
+      }
+    }
+  }
+}
+
+extension Event {
+  fileprivate func json() -> JSON {
+    let object = JSON.object()
+    object.set("id", Int(id))
+    object.set("at", at.rfc3339)
+    object.set("type", type)
+    object.set("name", name.text)
+    for (name, value) in details {
+      switch value {
+      case .text(let text): object.set(name: name, text)
+      case .integer(let integer): object.set(name: name, integer)
+      case .number(let number): object.set(name: name, number)
+      }
+    }
+    return object
+  }
+}

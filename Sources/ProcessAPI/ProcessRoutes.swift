@@ -1,0 +1,240 @@
+import Glibc
+import HTTP
+import JSONCodec
+import Linux
+import ProcessCore
+
+/// `/v1/processes`: Python's `Process`, `current_process` and `active_children`.
+struct ProcessRoutes: Sendable {
+  let manager: ProcessManager
+  let daemon: DaemonInfo
+
+  var routes: [Route] {
+    [
+      Route(.get, "/v1/processes", "listProcesses", list),
+      Route(.post, "/v1/processes", "createProcess", access: .operatorOnly, body: .document, audited: true, create),
+      Route(.get, "/v1/processes/current", "getCurrentProcess", current),
+      Route(.get, "/v1/processes/{name}", "getProcess", get),
+      Route(.put, "/v1/processes/{name}", "putProcess", access: .operatorOnly, body: .document, audited: true, put),
+      Route(.delete, "/v1/processes/{name}", "deleteProcess", access: .operatorOnly, audited: true, delete),
+      Route(.post, "/v1/processes/{name}/start", "startProcess", access: .operatorOnly, audited: true, start),
+      Route(.post, "/v1/processes/{name}/join", "joinProcess", join),
+      Route(.post, "/v1/processes/{name}/signal", "signalProcess", body: .document, audited: true, signal),
+      Route(.post, "/v1/processes/{name}/terminate", "terminateProcess", audited: true, terminate),
+      Route(.post, "/v1/processes/{name}/kill", "killProcess", audited: true, kill),
+      Route(.post, "/v1/processes/{name}/stop", "stopProcess", body: .optionalDocument, audited: true, stop),
+      Route(.post, "/v1/processes/{name}/alarm", "setProcessAlarm", body: .document, audited: true, alarm),
+      Route(.post, "/v1/processes/{name}/stdin", "writeProcessStdin", body: .payload, audited: true, stdin),
+    ]
+  }
+
+  private func list(_ request: Request) throws(Problem) -> Answer {
+    var parameters = Parameters(request)
+    let page = parameters.page()
+    let state = parameters.choice("state", ProcessState.self)
+    let label = parameters.label()
+    try parameters.finish()
+    return .now(
+      page.response(manager.processes) { process in
+        guard state == nil || process.snapshot.state == state else { return false }
+        return label.map { process.spec.labels.contains($0) } ?? true
+      } json: { $0.json() })
+  }
+
+  private func create(_ request: Request) throws(Problem) -> Answer {
+    let (input, isToStart) = try self.input(request)
+    return try make(input.name, input.template, isToStart, request)
+  }
+
+  /// Create-or-same: several programs may want the same process at once.
+  private func put(_ request: Request) throws(Problem) -> Answer {
+    let (input, isToStart) = try self.input(request)
+    let name = try request.name(0)
+    if let named = input.name, named != name { throw .invalid([.init("/name", "must be the name in the path")]) }
+    guard let same = manager.processes.find(name.text) else { return try make(name, input.template, isToStart, request) }
+    let spec = try core { () throws(CoreError) in try manager.resolve(input.template) }
+    guard same.spec == spec else { throw Problem(409, "AlreadyExists", "the process is there with other settings") }
+    return .now(.json(same.json().dump()))
+  }
+
+  private func input(_ request: Request) throws(Problem) -> (ProcessInput, isToStart: Bool) {
+    try request.noParameters()
+    let fields = try request.fields()
+    let input = ProcessInput(fields, parent: "class")
+    let isToStart = fields.bool("start") ?? true
+    try fields.check()
+    return (input, isToStart)
+  }
+
+  private func make(
+    _ name: Name?, _ template: ProcessTemplate, _ isToStart: Bool, _ request: Request
+  ) throws(Problem) -> Answer {
+    guard isToStart else {
+      return .now(created(try core { () throws(CoreError) in try manager.create(name, template) }))
+    }
+    return try request.later { completion throws(CoreError) in
+      try manager.run(name, template, then: completion)
+    } _: {
+      created($0)
+    }
+  }
+
+  private func created(_ process: Process) -> Response {
+    .json(process.json().dump(), status: 201).with("Location", "/v1/processes/\(process.name)")
+  }
+
+  private func current(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    guard case .bearer(let subject) = request.caller else { return .now(.json(daemon.currentProcess().dump())) }
+    guard let process = manager.processes.find(subject) else { throw .notFound("process") }
+    return .now(.json(process.currentProcess().dump()))
+  }
+
+  private func get(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    return .now(.json(try find(request).json().dump()))
+  }
+
+  private func delete(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    let process = try find(request)
+    try core { () throws(CoreError) in try manager.delete(process) }
+    return .now(.noContent)
+  }
+
+  private func start(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    let process = try find(request)
+    return try request.later { completion throws(CoreError) in
+      try process.start(then: completion)
+    } _: { _ in
+      .json(process.json().dump())
+    }
+  }
+
+  private func join(_ request: Request) throws(Problem) -> Answer {
+    var parameters = Parameters(request)
+    let deadline = parameters.deadline()
+    try parameters.finish()
+    let process = try find(request)
+    return try request.wait { orPark throws(CoreError) in
+      try process.join(until: deadline, orPark: orPark)
+    } _: { _ in
+      .json(process.json().dump())
+    }
+  }
+
+  private func signal(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    let process = try findOwn(request)
+    let fields = try request.fields()
+    let number = fields.signal("signal", required: true)
+    let target = fields.choice("to", of: SignalTarget.self) ?? .process
+    try fields.check()
+    guard let number else { preconditionFailure("check() throws when a required field is missing") }
+    if target == .tree {
+      return try request.later { completion throws(CoreError) in
+        try process.signalTree(number) { completion(.success(())) }
+      } _: {
+        .json(process.json().dump())
+      }
+    }
+    try core { () throws(CoreError) in try process.signal(number, toGroup: target == .group) }
+    return .now(.json(process.json().dump()))
+  }
+
+  private func terminate(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    let process = try findOwn(request)
+    try core { () throws(CoreError) in try process.terminate() }
+    return .now(.json(process.json().dump()))
+  }
+
+  private func kill(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    let process = try findOwn(request)
+    try core { () throws(CoreError) in try process.kill() }
+    return .now(.json(process.json().dump()))
+  }
+
+  private func stop(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    let process = try findOwn(request)
+    let fields = try request.fields()
+    let number = fields.signal("signal") ?? SIGTERM
+    let grace = fields.number("grace", in: 0...1e9) ?? 10
+    try fields.check()
+    return try request.later { completion throws(CoreError) in
+      try process.stop(signal: number, grace: grace) { completion(.success($0)) }
+    } _: { report in
+      let object = JSON.object()
+      object.set("process", process.json())
+      object.set("ended", pids(report.ended))
+      object.set("killed", pids(report.killed))
+      object.set("survivors", pids(report.survivors))
+      return .json(object.dump())
+    }
+  }
+
+  private func alarm(_ request: Request) throws(Problem) -> Answer {
+    try request.noParameters()
+    let process = try findOwn(request)
+    let fields = try request.fields()
+    let seconds = fields.number("seconds", in: 0...1e9, required: true) ?? 0
+    try fields.check()
+    let left = try core { () throws(CoreError) in try process.alarm(after: seconds) }
+    let object = JSON.object()
+    object.set("previous", left)
+    return .now(.json(object.dump()))
+  }
+
+  private func stdin(_ request: Request) throws(Problem) -> Answer {
+    var parameters = Parameters(request)
+    let deadline = parameters.deadline()
+    let isToClose = parameters.bool("close") ?? false
+    try parameters.finish()
+    let process = try findOwn(request)
+    let progress = InputProgress(request.body)
+    return try request.wait { orPark throws(CoreError) in
+      try process.writeInput(progress, thenClose: isToClose, until: deadline, orPark: orPark)
+    } _: { written in
+      let object = JSON.object()
+      object.set("written", written ?? progress.written)
+      object.set("complete", written != nil)
+      return .json(object.dump())
+    }
+  }
+
+  private func find(_ request: Request) throws(Problem) -> Process {
+    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    return process
+  }
+
+  /// The process, if the caller may act on it: a process that uses its own token may act on itself alone.
+  private func findOwn(_ request: Request) throws(Problem) -> Process {
+    let process = try find(request)
+    if case .bearer(let subject) = request.caller, subject != process.name.text {
+      throw Problem(403, "Forbidden", "a process may act on itself alone")
+    }
+    return process
+  }
+}
+
+private func pids(_ pids: [CInt]) -> JSON {
+  let array = JSON.array()
+  for pid in pids { array.append(Int(pid)) }
+  return array
+}
+
+extension Process {
+  fileprivate func currentProcess() -> JSON {
+    let now = snapshot
+    let object = JSON.object()
+    object.set("name", name.text)
+    object.set("pid", now.pid.map { Int($0) })
+    object.set("daemon", spec.isDaemon)
+    object.set("is_main", false)
+    object.set("started_at", now.startedAt?.rfc3339)
+    return object
+  }
+}
