@@ -1,0 +1,97 @@
+import Glibc
+import HTTP
+import Linux
+import Logging
+import ProcessAPI
+import ProcessCore
+
+/// The service while it runs: its parts, started in order and ended in the opposite one.
+struct Daemon {
+  /// What the parts made first need to know of those made last.
+  private final class Late: Sendable {
+    let server = Mutex<Server?>(nil)
+    let access = Mutex<ProcessAccess?>(nil)
+  }
+
+  private let manager: ProcessManager
+  private let server: Server
+  private let tokenFile: String
+
+  init(_ options: Options, _ log: Logger) throws {
+    let folder = try DataFolder(options.place.data)
+    let addresses = try options.place.addresses(in: folder.path)
+    try options.checkExposure(addresses)
+    let tokens = Tokens()
+    tokens.add(try folder.token(options.tokenFile), for: .operator)
+    tokenFile = options.tokenFile ?? folder.path + "/token"
+
+    let late = Late()
+    let reactor = try Reactor(alarms: Alarms())
+    let events = EventLog(capacity: options.maxEvents, alarms: reactor.alarms)
+    var processes = options.processOptions
+    processes.adoptsOrphans = true
+    processes.environment = { process in late.access.withLock { $0 }?.grant(process) ?? [] }
+    processes.didEnd = { process in late.access.withLock { $0 }?.revoke(process) }
+    manager = try ProcessManager(processes, reactor: reactor, events: events)
+
+    let api = API(manager: manager, daemon: DaemonInfo(version: Procession.version)) {
+      late.server.withLock { $0 }?.metrics.snapshot()
+    }
+    let server = Server(
+      options: options.serverOptions, routes: api.routes, tokens: tokens, observer: Audit(log: log))
+    self.server = server
+    late.server.withLock { $0 = server }
+    try reactor.start()
+    do { try server.start(addresses) } catch { throw StartError("\(error)") }
+    let access = ProcessAccess(tokens: tokens, addresses: server.addresses)
+    late.access.withLock { $0 = access }
+    log.notice("started", metadata: ["addresses": "\(words(server.addresses))", "version": "\(Procession.version)"])
+  }
+
+  /// Where it listens, then a first call to try.
+  var greeting: String {
+    var lines = "procession \(Procession.version) listens on \(words(server.addresses))\n"
+    for address in server.addresses {
+      switch address {
+      case .tcp: lines += "  curl -H \"Authorization: Bearer $(cat \(tokenFile))\" http://\(address)/v1/processes\n"
+      case .unix(let path): lines += "  curl --unix-socket \(path) http://localhost/v1/processes\n"
+      }
+    }
+    return lines
+  }
+
+  /// New work is refused and waiters are answered; then the children end, each in its way; then the server. Returns when
+  /// nothing is left, a little after `grace` at the latest.
+  func end(grace: Double, _ log: Logger) {
+    server.drain()
+    let ended = Gate()
+    manager.shutdown(grace: grace) { ended.open() }
+    ended.wait()
+    server.stop(by: .after(seconds: 2))
+    manager.stop()
+    log.notice("stopped")
+  }
+
+  private func words(_ addresses: [ListenAddress]) -> String {
+    addresses.map { if case .tcp = $0 { "http://\($0)" } else { "unix:\($0)" } }.joined(separator: " and ")
+  }
+}
+
+/// Opened once, by any thread; one thread waits for it.
+private final class Gate: @unchecked Sendable {
+  // Sendable: a semaphore is made for threads.
+  private let semaphore: UnsafeMutablePointer<sem_t>
+
+  init() {
+    semaphore = .allocate(capacity: 1)
+    sem_init(semaphore, 0, 0)
+  }
+
+  deinit {
+    sem_destroy(semaphore)
+    semaphore.deallocate()
+  }
+
+  func open() { sem_post(semaphore) }
+  func wait() { while sem_wait(semaphore) != 0 {} }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Glibc
+import HTTP
+import JSONCodec
+import Linux
+import Logging
+
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Run the service until SIGTERM or SIGINT.")
+
+  @OptionGroup var options: Options
+
+  func run() throws {
+    guard let level = Logger.Level(rawValue: options.logLevel) else { throw ValidationError("--log-level is no level") }
+    let signals = DaemonSignals()
+    raiseDescriptorLimit()
+    JSON.seed()
+    let writer = try LogWriter()
+    let logThread = try writer.start()
+    let log = Logger(label: "procession") { _ in JSONLog(writer: writer, logLevel: level) }
+
+    let daemon = try Daemon(options, log)
+    write(daemon.greeting, to: STDOUT_FILENO)
+    signals.waitForEnd(log)
+    daemon.end(grace: options.grace, log)
+    writer.stop()
+    logThread.join()
+  }
+}
