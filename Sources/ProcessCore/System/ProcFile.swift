@@ -1,0 +1,72 @@
+import Glibc
+
+/// What /proc says about a process. Everything here is old the moment it is read.
+struct ProcFile {
+  /// Where procfs is mounted.
+  var root = "/proc"
+
+  struct Stat {
+    var pid: CInt
+    var state: UInt8
+    var parent: CInt
+    var session: CInt
+    /// In clock ticks since boot: with the pid, what tells a process from a later one of the same number.
+    var startTime: UInt64
+  }
+
+  /// The numbers of all processes that may be seen; `nil` without procfs.
+  func pids() -> [CInt]? {
+    guard let directory = opendir(root) else { return nil }
+    defer { closedir(directory) }
+    var pids: [CInt] = []
+    while let entry = readdir(directory) {
+      let pid = withUnsafeBytes(of: &entry.pointee.d_name) { name in Self.number(name.prefix { $0 != 0 }) }
+      if let pid, let pid = CInt(exactly: pid) { pids.append(pid) }
+    }
+    return pids
+  }
+
+  func stat(_ pid: CInt) -> Stat? {
+    guard let bytes = contents("\(root)/\(pid)/stat") else { return nil }
+    // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
+    guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    let fields = bytes[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+    guard fields.count > 19, let state = fields[0].first else { return nil }
+    guard let parent = Self.number(fields[1]), let session = Self.number(fields[3]) else { return nil }
+    guard let startTime = Self.number(fields[19]) else { return nil }
+    guard let parent = CInt(exactly: parent), let session = CInt(exactly: session) else { return nil }
+    return Stat(pid: pid, state: state, parent: parent, session: session, startTime: startTime)
+  }
+
+  /// Whether a process was started with exactly this entry (`NAME=value`) in its environment.
+  func environment(of pid: CInt, holds entry: [UInt8]) -> Bool {
+    guard let bytes = contents("\(root)/\(pid)/environ") else { return false }
+    return bytes.split(separator: 0).contains { $0.elementsEqual(entry) }
+  }
+
+  private func contents(_ path: String) -> [UInt8]? {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    if fd == -1 { return nil }
+    defer { close(fd) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = read(fd, &chunk, chunk.count)
+      if count == -1 { return nil }
+      if count == 0 { return bytes }
+      bytes += chunk[..<count]
+    }
+  }
+
+  private static func number(_ digits: some Sequence<UInt8>) -> UInt64? {
+    var number: UInt64?
+    for digit in digits {
+      guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= digit else { return nil }
+      let (product, high) = (number ?? 0).multipliedReportingOverflow(by: 10)
+      let (sum, carry) = product.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
+      if high || carry { return nil }
+      number = sum
+    }
+    return number
+  }
+}

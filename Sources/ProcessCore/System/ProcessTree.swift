@@ -1,0 +1,72 @@
+import CLinux
+import Glibc
+public import Linux
+
+/// All that came of a child: what it started, what those started, and what has run away from it.
+///
+/// A process leaves its parent by letting it die, its group and session by `setsid`. With `Subreaper` on, one that has
+/// done both becomes ours, and is known by a variable that was in its leader's environment alone. One that also clears its
+/// environment escapes: only a cgroup would hold it.
+public enum ProcessTree {
+  /// A process that was there when it was looked for. It is signalled through `open`, never by its number.
+  public struct Member: Hashable, Sendable {
+    public let pid: CInt
+    /// In clock ticks since boot; `nil` without /proc.
+    public let startTime: UInt64?
+    /// It has ended already and waits for its parent to notice.
+    public let isZombie: Bool
+  }
+
+  /// The leader, if it is there, and all that came of it, but never ourselves.
+  ///
+  /// The leader must not have been reaped: its number is its session's as well. Processes that start during the look may be
+  /// missed: who wants all of them gone looks again until none lives. A runaway that has ended is not found, since its
+  /// environment went with it; it is left to whoever reaps orphans.
+  public static func members(of leader: CInt, marker: (name: String, value: String)) -> [Member] {
+    members(of: leader, marker: marker, in: ProcFile())
+  }
+
+  static func members(of leader: CInt, marker: (name: String, value: String), in proc: ProcFile) -> [Member] {
+    guard let pids = proc.pids(), !pids.isEmpty else { return [Member(pid: leader, startTime: nil, isZombie: false)] }
+    let ourselves = getpid()
+    let entry = Array("\(marker.name)=\(marker.value)".utf8)
+    var stats: [CInt: ProcFile.Stat] = [:]
+    for pid in pids where pid != ourselves { stats[pid] = proc.stat(pid) }
+    let children = Dictionary(grouping: stats.values, by: \.parent)
+
+    var queue = stats.values.filter { stat in
+      stat.pid == leader || stat.session == leader
+        || (stat.parent == ourselves && proc.environment(of: stat.pid, holds: entry))
+    }
+    var found: [CInt: ProcFile.Stat] = [:]
+    while let stat = queue.popLast() {
+      guard found.updateValue(stat, forKey: stat.pid) == nil else { continue }
+      queue += children[stat.pid] ?? []
+    }
+    return found.values.sorted { $0.pid < $1.pid }.map { stat in
+      Member(pid: stat.pid, startTime: stat.startTime, isZombie: stat.state == UInt8(ascii: "Z"))
+    }
+  }
+
+  /// The member itself, or `nil` if it is gone, even if its number is another's by now.
+  public static func open(_ member: Member) throws(SystemError) -> Pidfd? {
+    let pidfd: Pidfd
+    do {
+      pidfd = try Pidfd.open(member.pid)
+    } catch {
+      guard error.errno == ESRCH else { throw error }
+      return nil
+    }
+    // Looked up after the opening: if the number is still the member's now, the pidfd cannot be another's.
+    if let startTime = member.startTime, ProcFile().stat(member.pid)?.startTime != startTime { return nil }
+    return pidfd
+  }
+}
+
+/// Orphaned descendants become children of this process, for as long as it lives, instead of init's.
+public enum Subreaper {
+  /// From now on somebody must reap them.
+  public static func enable() throws(SystemError) {
+    try system("prctl") { clinux_become_subreaper() }
+  }
+}
