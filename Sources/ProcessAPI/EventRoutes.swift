@@ -31,7 +31,9 @@ struct EventRoutes: Sendable {
     let name = process.name
     return .now(
       .events(
-        follow(after: after ?? process.eventsBefore) { $0.name == name && $0.type.hasPrefix("process.") } isLast: {
+        follow(after: after ?? process.eventsBefore) {
+          $0.name == name && $0.type.hasPrefix("process.")
+        } isLast: {
           $0.type == "process.deleted"
         }))
   }

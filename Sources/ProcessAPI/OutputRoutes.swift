@@ -55,7 +55,8 @@ struct OutputRoutes: Sendable {
     // Bytes may fall out while we copy; what follows such a gap is left to the next request, which reports it.
     while count < bytes.count,
       case .bytes(let more, _) = process.readOutput(
-        selection, at: start + UInt64(count), into: UnsafeMutableRawBufferPointer(rebasing: bytes.mutableBuffer[count...]))
+        selection, at: start + UInt64(count),
+        into: UnsafeMutableRawBufferPointer(rebasing: bytes.mutableBuffer[count...]))
     {
       count += more
     }
@@ -112,7 +113,9 @@ private final class OutputFollower: BodySource, @unchecked Sendable {
       ticket = nil
       let step = step({ _ in wake() }) { orPark throws(CoreError) in
         try process.waitForOutput(selection, at: offset, until: nil, orPark: orPark)
-      } _: { .again }
+      } _: {
+        .again
+      }
       switch step {
       case .parked(let ticket):
         self.ticket = ticket

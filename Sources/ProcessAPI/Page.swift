@@ -31,7 +31,8 @@ extension Parameters {
     let cursor = text("cursor")
     if let cursor, UInt64(cursor) == nil { let _: Int? = fail("cursor", "must be the `next` of an earlier page") }
     return Page(
-      prefix: text("prefix") ?? "", cursor: cursor.flatMap { UInt64($0) } ?? 0, limit: integer("limit", in: 1...1000) ?? 100)
+      prefix: text("prefix") ?? "", cursor: cursor.flatMap { UInt64($0) } ?? 0,
+      limit: integer("limit", in: 1...1000) ?? 100)
   }
 
   /// `label=NAME=VALUE`.

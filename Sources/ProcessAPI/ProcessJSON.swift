@@ -68,7 +68,11 @@ extension ProcessTemplate {
     object.set("stdin", stdin?.word)
     object.set("stdout", stdout?.word)
     object.set("stderr", stderr?.word)
-    if let ignoredSignals { object.set("signals", dispositionsJSON(ignoredSignals)) } else { object.set("signals", JSON.null()) }
+    if let ignoredSignals {
+      object.set("signals", dispositionsJSON(ignoredSignals))
+    } else {
+      object.set("signals", JSON.null())
+    }
     if let limits { object.set("limits", limitsJSON(limits)) } else { object.set("limits", JSON.null()) }
     if let timeout { object.set("timeout", timeout.json()) } else { object.set("timeout", JSON.null()) }
     object.set("daemon", isDaemon)

@@ -38,7 +38,9 @@ struct ProcessRoutes: Sendable {
       page.response(manager.processes) { process in
         guard state == nil || process.snapshot.state == state else { return false }
         return label.map { process.spec.labels.contains($0) } ?? true
-      } json: { $0.json() })
+      } json: {
+        $0.json()
+      })
   }
 
   private func create(_ request: Request) throws(Problem) -> Answer {
@@ -51,7 +53,9 @@ struct ProcessRoutes: Sendable {
     let (input, isToStart) = try self.input(request)
     let name = try request.name(0)
     if let named = input.name, named != name { throw .invalid([.init("/name", "must be the name in the path")]) }
-    guard let same = manager.processes.find(name.text) else { return try make(name, input.template, isToStart, request) }
+    guard let same = manager.processes.find(name.text) else {
+      return try make(name, input.template, isToStart, request)
+    }
     let spec = try core { () throws(CoreError) in try manager.resolve(input.template) }
     guard same.spec == spec else { throw Problem(409, "AlreadyExists", "the process is there with other settings") }
     return .now(.json(same.json().dump()))

@@ -3,21 +3,21 @@ import Glibc
 import Linux
 
 /// The pidfd of a running child: readable once it has ended.
-final class ExitSource: ReactorSource, @unchecked Sendable {
-  // Sendable: `fd` and `token` are set before the reactor knows the source, and touched on its thread afterwards.
+final class ExitSource: ReactorSource {
   private let process: Process
   private let pipes: [OutputPipe]
-  private var fd: CInt = -1
-  private var token: UInt64 = 0
+  private let fd: CInt
+  private let token: UInt64
 
-  init(_ process: Process, _ pipes: [OutputPipe]) {
+  init(_ process: Process, _ pipes: [OutputPipe], pidfd: CInt) {
     self.process = process
     self.pipes = pipes
+    fd = pidfd
+    token = process.context.reactor.makeToken()
   }
 
-  func watch(_ pidfd: CInt, on reactor: Reactor) throws(SystemError) {
-    fd = pidfd
-    token = try reactor.watch(pidfd, for: EPOLLIN.rawValue, self)
+  func watch(on reactor: Reactor) throws(SystemError) {
+    try reactor.watch(fd, for: EPOLLIN.rawValue, token: token, self)
   }
 
   func ready(_ events: UInt32, on reactor: Reactor) {

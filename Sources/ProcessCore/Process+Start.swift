@@ -60,7 +60,7 @@ extension Process {
     let fd = child.pidfd.raw
     let pipes = wiring.outputs(for: self)
     let stdin = wiring.input(for: self, reactor)
-    let exit = ExitSource(self, pipes)
+    let exit = ExitSource(self, pipes, pidfd: fd)
     var pidfd = Optional(child.release())
     let snapshot = life.change { life in
       life.phase = .running
@@ -79,10 +79,10 @@ extension Process {
     context.events.publish("process.started", name, [("pid", .integer(Int(pid)))])
     do throws(SystemError) {
       for pipe in pipes { try pipe.watch(on: reactor) }
-      try exit.watch(fd, on: reactor)
+      try exit.watch(on: reactor)
     } catch {
       // Out of memory for epoll: a child that nobody watches must not live.
-      life.change { life in try? send(SIGKILL, toGroup: true, &life) }
+      life.read { life in try? send(SIGKILL, toGroup: true, &life) }
       var ended = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
       while poll(&ended, 1, -1) < 0 {}
       didExit(pipes)

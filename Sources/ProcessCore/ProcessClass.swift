@@ -38,7 +38,9 @@ extension ProcessManager {
   /// The template with all that its classes give, and defaults for what none of them does.
   public func resolve(_ template: ProcessTemplate) throws(CoreError) -> ProcessSpec {
     guard let parent = template.parent else { return try template.resolved(className: nil) }
-    let base = try lineage(parent, pointer: "/class").reversed().reduce(ProcessTemplate()) { $1.template.merged(onto: $0) }
+    let base = try lineage(parent, pointer: "/class").reversed().reduce(ProcessTemplate()) {
+      $1.template.merged(onto: $0)
+    }
     return try template.merged(onto: base).resolved(className: parent)
   }
 

@@ -83,7 +83,7 @@ extension ProcessContext {
   func adoptOrphans() throws(SystemError) {
     orphans.enable()
     let fd = try system("signalfd") { clinux_signalfd(SIGCHLD) }
-    _ = try reactor.watch(fd, for: EPOLLIN.rawValue, ChildSignals(fd, orphans))
+    try reactor.watch(fd, for: EPOLLIN.rawValue, token: reactor.makeToken(), ChildSignals(fd, orphans))
   }
 }
 

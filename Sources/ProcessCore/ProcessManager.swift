@@ -66,7 +66,8 @@ public final class ProcessManager: Sendable {
     let spec = try resolve(template)
     try context.checkAllowed(spec.command)
     guard processes.count < context.options.maxProcesses else {
-      throw CoreError(.quota, "there are \(context.options.maxProcesses) processes already; delete some that have ended")
+      throw CoreError(
+        .quota, "there are \(context.options.maxProcesses) processes already; delete some that have ended")
     }
     return Process(try processes.reserve(name), spec, in: context)
   }

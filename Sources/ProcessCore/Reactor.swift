@@ -13,7 +13,6 @@ protocol ReactorSource: AnyObject, Sendable {
 public final class Reactor: Sendable {
   private struct State {
     var sources: [UInt64: any ReactorSource] = [:]
-    var lastToken: UInt64 = 0
     var isStopping = false
     var thread: Thread?
   }
@@ -22,6 +21,7 @@ public final class Reactor: Sendable {
   private let epoll: Epoll
   private let state = Mutex(State())
   private let scratch: Bytes
+  private let lastToken = Atomic<UInt64>(0)
 
   public init(alarms: Alarms) throws(SystemError) {
     self.alarms = alarms
@@ -46,20 +46,18 @@ public final class Reactor: Sendable {
     state.withLock { $0.sources = [:] }
   }
 
+  /// A token to watch a descriptor by; made first, because a source may be called before `watch` has returned.
+  func makeToken() -> UInt64 { lastToken.add(1, ordering: .relaxed).newValue }
+
   /// Watches `fd` until `unwatch`. The source must not close it before.
-  func watch(_ fd: CInt, for events: UInt32, _ source: any ReactorSource) throws(SystemError) -> UInt64 {
-    let token = state.withLock { state in
-      state.lastToken += 1
-      state.sources[state.lastToken] = source
-      return state.lastToken
-    }
+  func watch(_ fd: CInt, for events: UInt32, token: UInt64, _ source: any ReactorSource) throws(SystemError) {
+    state.withLock { $0.sources[token] = source }
     do throws(SystemError) {
       try epoll.add(fd, for: events, token: token)
     } catch {
       state.withLock { state in _ = state.sources.removeValue(forKey: token) }
       throw error
     }
-    return token
   }
 
   func rewatch(_ fd: CInt, for events: UInt32, token: UInt64) {

@@ -94,8 +94,9 @@ public final class Registry<Item: Sendable>: Sendable {
 
   /// At most `limit` items made after the one with serial `cursor`, of those that `isWanted`; `next` is the cursor of the
   /// following page, nil when this was the last.
-  public func page(after cursor: UInt64, limit: Int, where isWanted: (Name, Item) -> Bool) -> (items: [Item], next: UInt64?)
-  {
+  public func page(after cursor: UInt64, limit: Int, where isWanted: (Name, Item) -> Bool) -> (
+    items: [Item], next: UInt64?
+  ) {
     var items: [Item] = []
     var last = cursor
     while true {
