@@ -11,7 +11,7 @@ public struct SpawnRequest: Sendable {
   public var environment: [(name: String, value: String)] = []
   /// Opened with the daemon's rights, before anything else. `nil` is the daemon's own.
   public var cwd: String?
-  /// `nil` is the daemon's own.
+  /// `nil` is the daemon's own. A change makes the daemon itself undumpable for good: no core, no tracer but root.
   public var identity: Identity?
   public var umask: mode_t = 0o022
   /// Which of the daemon's descriptors the child has, and as what. Sources and targets may overlap.
