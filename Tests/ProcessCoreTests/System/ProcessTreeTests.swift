@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func aStrangerWithTheLeadersNumberIsNoMember() throws {
-    try start("echo; sleep 100 & wait") { child, _ in
+    try start("sleep 100 & echo; wait") { child, _ in
       #expect(members(of: child).count == 2)
       // As if the leader had been reaped and its number were another's now.
       let reaped = ProcessTree.Leader(reaped: child.pid)
