@@ -1,7 +1,6 @@
 import CMicroHTTPD
 import Glibc
 import Linux
-import Synchronization
 
 /// One of a loop's instances of libmicrohttpd. All calls are made by the loop's thread.
 ///

@@ -2,7 +2,6 @@ import CLinux
 import CMicroHTTPD
 import Glibc
 import Linux
-import Synchronization
 
 /// One thread that reads requests and writes responses. All of libmicrohttpd is called by it alone.
 final class Loop: @unchecked Sendable {

@@ -1,5 +1,5 @@
+import Linux
 import Glibc
-import Synchronization
 
 /// What the loops of a server share.
 final class Service: Sendable {

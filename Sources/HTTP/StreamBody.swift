@@ -1,6 +1,5 @@
 import CMicroHTTPD
 import Linux
-import Synchronization
 
 /// A response's body that is pulled from its source as the client reads it.
 ///
@@ -12,7 +11,7 @@ final class StreamBody: Sendable {
   }
 
   private let source: any BodySource
-  private let state = Linux.Mutex(State.reading)
+  private let state = Mutex(State.reading)
 
   init(_ source: any BodySource) { self.source = source }
 

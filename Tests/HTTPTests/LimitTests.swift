@@ -1,7 +1,6 @@
 import CLinux
 import Glibc
 import Linux
-import Synchronization
 import Testing
 
 @testable import HTTP

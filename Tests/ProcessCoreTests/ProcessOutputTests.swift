@@ -84,7 +84,9 @@ import Testing
   }
 
   @Test func aWriteWaitsForRoomAndKeepsItsTurn() throws {
-    let process = try test.sh("sleep 0.2; exec wc -c") { $0.stdin = .pipe }
+    // It reads nothing until it is told to.
+    let process = try test.sh("trap : USR1; sleep 100 & echo ready; wait; kill $!; exec wc -c") { $0.stdin = .pipe }
+    try #require(eventually { process.outputRange(.stdout).end > 0 })
     let told = Told<String>()
     let large = Bytes(String(repeating: "x", count: 1_000_000))
     let first = try process.writeInput(InputProgress(large), thenClose: false, until: nil) {
@@ -95,7 +97,8 @@ import Testing
       { outcome in if case .value(let count) = outcome { told.tell("second \(count)") } }
     }
     guard case .parked = second else { Issue.record("it overtook the first"); return }
-    #expect(try process.wholeOutput() == "1000001\n")
+    try process.signal(SIGUSR1)
+    #expect(try process.wholeOutput() == "ready\n1000001\n")
     #expect(told.all == ["first 1000000", "second 1"])
   }
 
