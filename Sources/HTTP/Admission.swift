@@ -16,7 +16,7 @@ extension Exchange {
       method: bytes(method), target: target.buffer, isWhole: isWhole(before: version), version: versionBytes,
       fields: fields, isUnix: connection.peer.isUnix)
     guard fields.isWhole(before: UnsafeRawPointer(method) + cmhd_head_size(connection.raw)) else {
-      throw HeaderScan.gap
+      throw HeaderScan.Fault.gap.problem
     }
     if pathCount < target.count { query = try Query.parse(target.buffer.slice(pathCount + 1..<target.count)) }
 
@@ -29,17 +29,19 @@ extension Exchange {
     }
     guard let place else { throw Problem(404, "NoSuchPath", "There is no such path.") }
     guard let found else {
-      var problem = Problem(405, "MethodNotAllowed", "The path has \(place.allow).")
-      problem.headers.append(("Allow", place.allow))
+      let allow = service.router.allow(place)
+      var problem = Problem(405, "MethodNotAllowed", "The path has \(allow).")
+      problem.headers.append(("Allow", allow))
       throw problem
     }
     route = found
-    let rules = service.router.routes[found]
-    if rules.access == .operatorOnly, caller != .operator {
+    let access = service.router.routes[found].access
+    if access == .operatorOnly, caller != .operator {
       throw Problem(403, "Forbidden", "Only the service's operator may do this.")
     }
-    if connection.loop.isDraining, rules.access != .open { throw Service.draining }
-    let limit = try rules.body.check(fields, self.method, service.options)
+    if connection.loop.isDraining, access != .open { throw Service.draining }
+    let limit = try service.router.routes[found].body.check(
+      fields, self.method, maxBody: service.options.maxBody, maxMessage: service.options.maxMessage)
     if fields.hasBody {
       body = BodyBuffer(expected: fields.contentLength, limit: limit)
       connection.deadline = connection.loop.moment(in: service.options.bodyTimeout)
@@ -60,7 +62,7 @@ extension Exchange {
 
 extension BodyRule {
   /// The most bytes that the body may have. Throws when it may not come at all.
-  func check(_ fields: HeaderScan, _ method: Method, _ options: ServerOptions) throws(Problem) -> Int {
+  func check(_ fields: HeaderScan, _ method: Method, maxBody: Int, maxMessage: Int) throws(Problem) -> Int {
     let limit: Int
     switch self {
     case .none:
@@ -72,8 +74,8 @@ extension BodyRule {
     case .document, .optionalDocument:
       if case .optionalDocument = self, !fields.hasBody { return 0 }
       try BodyRule.checkType(fields.contentType)
-      limit = options.maxBody
-    case .payload: limit = options.maxMessage
+      limit = maxBody
+    case .payload: limit = maxMessage
     }
     guard fields.contentLength ?? 0 <= limit else {
       throw Problem(413, "TooLarge", "The body may have at most \(limit) bytes.")

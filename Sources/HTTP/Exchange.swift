@@ -14,7 +14,7 @@ final class Exchange: HeaderFields {
   let began = Deadline.now
 
   var stage = Stage.head
-  var query = Query.empty
+  var query = Query()
   var caller = Caller.nobody
   var method = Method.get
   var parameters: [Range<Int>] = []

@@ -14,7 +14,7 @@ public final class Request {
   /// The whole body; empty when there is none.
   public internal(set) var body: Bytes = .empty
   /// The parameters after `?`.
-  public internal(set) var query = Query.empty
+  public internal(set) var query = Query()
   /// Where in `target` the path's parameters are, in the order of the route's `{…}`.
   var parameters: [Range<Int>] = []
   var headers: any HeaderFields

@@ -20,7 +20,8 @@ import Testing
       var ranges: [Range<Int>] = []
       let node = router.find(path, &ranges)
       return (
-        node?.route(for: method).map { router.routes[$0].operation }, ranges.map { path.slice($0).text }, node?.allow
+        node?.route(for: method).map { router.routes[$0].operation }, ranges.map { path.slice($0).text },
+        node.map { router.allow($0) }
       )
     }
   }
