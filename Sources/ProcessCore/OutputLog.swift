@@ -109,16 +109,18 @@ struct OutputLog: ~Copyable {
   }
 
   /// Copies what is at `offset`; nil when there is nothing yet.
-  func read(_ selection: OutputSelection, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> OutputRead? {
+  func read(_ selection: OutputSelection, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> OutputRead?
+  {
     guard offset < end(of: selection) else { return isOpen(selection) ? nil : .end }
     switch selection {
-    case .stdout: return read(.stdout, at: offset, into: buffer)
-    case .stderr: return read(.stderr, at: offset, into: buffer)
+    case .stdout: return copy(.stdout, at: offset, into: buffer)
+    case .stderr: return copy(.stderr, at: offset, into: buffer)
     case .both: return readBoth(at: offset, into: buffer)
     }
   }
 
-  private func read(_ stream: OutputStream, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> OutputRead {
+  private func copy(_ stream: OutputStream, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> OutputRead
+  {
     guard offset >= start(of: stream) else { return .gap(to: start(of: stream)) }
     let count = stream == .stdout ? stdout.copy(from: offset, into: buffer) : stderr.copy(from: offset, into: buffer)
     return .bytes(count: count, stream)
@@ -131,7 +133,7 @@ struct OutputLog: ~Copyable {
     guard offset >= readable else { return .gap(to: readable) }
     let into = offset - run.bothStart
     let wanted = min(buffer.count, run.count - Int(into))
-    return read(run.stream, at: run.start + into, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+    return copy(run.stream, at: run.start + into, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
   }
 
   /// How many of the run's bytes are no longer in the ring.
