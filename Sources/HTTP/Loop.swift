@@ -240,7 +240,11 @@ final class Loop: @unchecked Sendable {
     return isComplaintExpected
   }
 
+  /// The library sets options of TCP on every connection that is given to it, and is told by a Unix socket that it has none.
+  private static let knownComplaints = ["Setting TCP_", "Failed to push the data from buffers"]
+
   func note(_ line: String) {
+    if Self.knownComplaints.contains(where: line.hasPrefix) { return }
     guard let suppressed = limiter.admit(at: now) else { return }
     service.observer?.note(line, suppressed: suppressed)
   }

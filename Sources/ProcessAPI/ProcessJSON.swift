@@ -3,6 +3,9 @@ import Linux
 import ProcessCore
 
 extension Process {
+  /// The representation as it is sent.
+  var rendered: Bytes { rendering.bytes { json().dump() } }
+
   /// The representation of openapi.yaml's `Process`. Values of environment variables and the text of stdin are secrets and
   /// are not in it.
   func json() -> JSON {

@@ -38,6 +38,7 @@ extension Process {
       let exit = ProcessExit(status: status, reason: reason(status, life.askedFor), at: .now)
       life.phase = .ended
       life.exit = exit
+      rendering.expire()
       if let clock = life.clock.take() { alarms.unset(clock) }
       if let timeout = life.timeout.take() { alarms.unset(timeout) }
       if let pid = life.pid { context.orphans.disown(pid) }

@@ -74,7 +74,10 @@ final class OutputPipe: ReactorSource, @unchecked Sendable {
     let buffer = reactor.buffer
     let count = Glibc.read(fd, buffer.baseAddress, buffer.count)
     if count > 0 {
-      process.output.change { $0.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: stream) }
+      process.output.change { log in
+        log.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: stream)
+        process.rendering.expire()
+      }
       return count
     }
     if count == 0 || (errno != EAGAIN && errno != EINTR) { close(on: reactor) }
@@ -86,6 +89,9 @@ final class OutputPipe: ReactorSource, @unchecked Sendable {
     reactor.unwatch(fd, token: token)
     Glibc.close(fd)
     fd = -1
-    process.output.change { $0.close(stream) }
+    process.output.change { log in
+      log.close(stream)
+      process.rendering.expire()
+    }
   }
 }

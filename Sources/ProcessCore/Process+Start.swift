@@ -73,6 +73,7 @@ extension Process {
         life.timeout = alarm
         context.alarms.set(alarm, at: .after(seconds: timeout.seconds))
       }
+      rendering.expire()
       return life.snapshot
     }
     if let stdin { input.change { $0.pipe = stdin } }

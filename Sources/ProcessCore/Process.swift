@@ -10,6 +10,8 @@ public final class Process: Sendable {
   public let createdAt = WallTime.now
   /// The id of the last event before those of this process.
   public let eventsBefore: UInt64
+  /// What somebody made of this process's state, to be made anew only when that has changed.
+  public let rendering = Rendering()
 
   let context: ProcessContext
   let life: Monitor<Life>
