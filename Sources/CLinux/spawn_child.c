@@ -59,7 +59,7 @@ CLINUX_CHILD_SIDE static bool place_fds(const struct clinux_spawn_fd *fds, size_
 
 CLINUX_CHILD_SIDE static int set_limits(const struct clinux_spawn_spec *spec) {
   for (size_t i = 0; i < spec->rlimit_count; i++) {
-    struct rlimit limit = {spec->rlimits[i].value, spec->rlimits[i].value};
+    struct rlimit limit = {spec->rlimits[i].soft, spec->rlimits[i].hard};
     if (!ok(syscall(SYS_prlimit64, 0, spec->rlimits[i].resource, &limit, NULL))) return CLINUX_STEP_RLIMIT;
   }
   return CLINUX_STEP_NONE;

@@ -39,7 +39,8 @@ extension Process {
     let marker = String(UInt64.random(in: .min ... .max), radix: 16)
     let variables = context.options.environment(self) + [.init(Self.markerName, marker)]
     var wiring = try Wiring(spec)
-    let request = try SpawnRequest(spec, variables: variables, descriptors: wiring.childDescriptors)
+    var request = try SpawnRequest(spec, variables: variables, descriptors: wiring.childDescriptors)
+    request.softOpenFiles = context.options.softOpenFiles
     let child: Child
     do throws(SpawnError) {
       child = try worker.spawner.spawn(request)

@@ -17,7 +17,7 @@ struct Daemon {
   private let server: Server
   private let tokenFile: String
 
-  init(_ options: Options, _ log: Logger) throws {
+  init(_ options: Options, _ log: Logger, _ descriptors: Descriptors) throws {
     let folder = try DataFolder(options.place.data)
     let addresses = try options.place.addresses(in: folder.path)
     try options.checkExposure(addresses)
@@ -30,6 +30,16 @@ struct Daemon {
     let events = EventLog(capacity: options.maxEvents, alarms: reactor.alarms)
     var processes = options.processOptions
     processes.adoptsOrphans = true
+    processes.softOpenFiles = descriptors.inherited
+    var serving = options.serverOptions
+    let share = descriptors.share(connections: serving.maxConnections, running: processes.maxRunning)
+    if share != (serving.maxConnections, processes.maxRunning) {
+      log.warning(
+        "fewer descriptors than the limits need",
+        metadata: ["max_connections": "\(share.connections)", "max_running": "\(share.running)"])
+    }
+    serving.maxConnections = share.connections
+    processes.maxRunning = share.running
     processes.environment = { process in late.access.withLock { $0 }?.grant(process) ?? [] }
     processes.didEnd = { process in late.access.withLock { $0 }?.revoke(process) }
     manager = try ProcessManager(processes, reactor: reactor, events: events)
@@ -38,7 +48,7 @@ struct Daemon {
       late.server.withLock { $0 }?.metrics.snapshot()
     }
     let server = Server(
-      options: options.serverOptions, routes: api.routes, tokens: tokens, observer: Audit(log: log))
+      options: serving, routes: api.routes, tokens: tokens, observer: Audit(log: log))
     self.server = server
     late.server.withLock { $0 = server }
     try reactor.start()

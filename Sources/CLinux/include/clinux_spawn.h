@@ -35,7 +35,7 @@ struct clinux_spawn_fd {
 
 struct clinux_spawn_rlimit {
   int resource;
-  uint64_t value;  // soft and hard
+  uint64_t soft, hard;
 };
 
 /// The stack that a child runs on until it has become another program. One child at a time.
