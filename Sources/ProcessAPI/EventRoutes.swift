@@ -40,10 +40,7 @@ struct EventRoutes: Sendable {
 
   private func lastEvent(_ request: Request, _ parameters: inout Parameters) throws(Problem) -> UInt64? {
     let after = parameters.integer("after", in: 0...Int.max)
-    // A browser that reconnects tells where it was by the header.
-    guard let header = request.header("last-event-id") else { return after.map { UInt64($0) } }
-    guard let id = UInt64(header) else { throw .invalid([.init("Last-Event-ID", "must be the id of an event")]) }
-    return id
+    return try request.lastEventID() ?? after.map { UInt64($0) }
   }
 
   private func follow(

@@ -32,10 +32,7 @@ struct OutputRoutes: Sendable {
     let range = process.outputRange(selection)
     var offset = given.map { $0 < 0 ? range.end - min(range.end, UInt64(-$0)) : UInt64($0) } ?? 0
     if request.header("accept")?.contains("text/event-stream") == true {
-      if let header = request.header("last-event-id") {
-        guard let resumed = UInt64(header) else { throw .invalid([.init("Last-Event-ID", "must be an offset")]) }
-        offset = resumed
-      }
+      if let resumed = try request.lastEventID() { offset = resumed }
       return .now(.events(OutputEvents(process, selection, from: offset, follow: follow ?? true).produce))
     }
     return .now(

@@ -49,6 +49,13 @@ extension Request {
     if !query.isEmpty { try Parameters(self).finish() }
   }
 
+  /// Where a client was that reconnects; browsers send it by themselves. No larger than what JSON's integers may be here.
+  func lastEventID() throws(Problem) -> UInt64? {
+    guard let header = header("last-event-id") else { return nil }
+    guard let id = Int(header), id >= 0 else { throw .invalid([.init("Last-Event-ID", "must be the id of an event")]) }
+    return UInt64(id)
+  }
+
   /// A path parameter that is to be a new resource's name.
   func name(_ index: Int) throws(Problem) -> Name {
     guard let name = Name(String(decoding: parameter(index), as: UTF8.self)) else {
