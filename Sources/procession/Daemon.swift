@@ -73,18 +73,21 @@ struct Daemon {
   }
 
   /// New work is refused and waiters are answered; then the children end, each in its way; then the server. Returns when
-  /// nothing is left, a little after `grace` at the latest.
-  func end(grace: Double, _ log: Logger) {
+  /// nothing is left, a little after `grace` at the latest; false when something could not be ended.
+  func end(grace: Double, _ log: Logger) -> Bool {
     server.drain()
     let ended = Gate()
     manager.shutdown(grace: grace) { ended.open() }
-    ended.wait()
+    // Nothing outlives SIGKILL but what sleeps in the kernel, and that must not keep us.
+    let areAllGone = ended.wait(seconds: grace + 5)
+    if !areAllGone { log.error("some processes cannot be ended") }
     server.stop(by: .after(seconds: 2))
-    manager.stop()
+    if areAllGone { manager.stop() }
     // The parts hold one another through these; what is left at exit then is a leak.
     late.server.withLock { $0 = nil }
     late.access.withLock { $0 = nil }
     log.notice("stopped")
+    return areAllGone
   }
 
   private func words(_ addresses: [ListenAddress]) -> String {
@@ -108,5 +111,11 @@ private final class Gate: @unchecked Sendable {
   }
 
   func open() { sem_post(semaphore) }
-  func wait() { while sem_wait(semaphore) != 0 {} }
+  /// False when it was not opened in time.
+  func wait(seconds: Double) -> Bool {
+    let deadline = Deadline.after(seconds: seconds).nanoseconds
+    var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+    while sem_clockwait(semaphore, CLOCK_MONOTONIC, &time) != 0 { if errno != EINTR { return false } }
+    return true
+  }
 }
