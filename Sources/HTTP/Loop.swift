@@ -32,8 +32,11 @@ final class Loop: @unchecked Sendable {
     try acceptor.resume(epoll)
   }
 
-  /// The moment that is `seconds` after this turn began.
-  func moment(in seconds: Double) -> UInt64 { Deadline(nanoseconds: now).advanced(seconds: seconds).nanoseconds }
+  /// The moment that is `nanoseconds` after this turn began.
+  func moment(after nanoseconds: UInt64) -> UInt64 {
+    let (moment, overflow) = now.addingReportingOverflow(nanoseconds)
+    return overflow ? .max : moment
+  }
 
   // MARK: From any thread
 
@@ -87,7 +90,7 @@ final class Loop: @unchecked Sendable {
     return tick > now ? CInt((tick - now) / 1_000_000) + 1 : 0
   }
 
-  private var isIdle: Bool { connections.allSatisfy { $0.exchange == nil } }
+  private var isIdle: Bool { connections.allSatisfy(\.isIdle) }
 
   /// Tokens are small numbers for listeners and daemons, and addresses for suspended connections.
   private func take(_ event: epoll_event) {
@@ -157,7 +160,7 @@ final class Loop: @unchecked Sendable {
   }
 
   private func hangUp(_ connection: Connection) {
-    connection.exchange?.isHungUp = true
+    connection.isHungUp = true
     interrupt(connection)
   }
 
@@ -171,7 +174,7 @@ final class Loop: @unchecked Sendable {
   }
 
   private func end(_ connection: Connection, _ problem: Problem) {
-    if case .reply = connection.suspension { connection.exchange?.lastWord = problem }
+    if case .reply = connection.suspension { connection.lastWord = problem }
     interrupt(connection)
   }
 

@@ -58,7 +58,7 @@ struct ProcessRoutes: Sendable {
     }
     let spec = try core { () throws(CoreError) in try manager.resolve(input.template) }
     guard same.spec == spec else { throw Problem(409, "AlreadyExists", "the process is there with other settings") }
-    return .now(.json(same.rendered))
+    return .now(same.rendered)
   }
 
   private func input(_ request: Request) throws(Problem) -> (ProcessInput, isToStart: Bool) {
@@ -84,7 +84,9 @@ struct ProcessRoutes: Sendable {
   }
 
   private func created(_ process: Process) -> Response {
-    .json(process.rendered, status: 201).with("Location", "/v1/processes/\(process.name)")
+    var response = process.rendered.with("Location", "/v1/processes/\(process.name)")
+    response.status = 201
+    return response
   }
 
   private func current(_ request: Request) throws(Problem) -> Answer {
@@ -96,7 +98,7 @@ struct ProcessRoutes: Sendable {
 
   private func get(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    return .now(.json(try find(request).rendered))
+    return .now(try find(request).rendered)
   }
 
   private func delete(_ request: Request) throws(Problem) -> Answer {
@@ -112,7 +114,7 @@ struct ProcessRoutes: Sendable {
     return try request.later { completion throws(CoreError) in
       try process.start(then: completion)
     } _: { _ in
-      .json(process.rendered)
+      process.rendered
     }
   }
 
@@ -124,7 +126,7 @@ struct ProcessRoutes: Sendable {
     return try request.wait { orPark throws(CoreError) in
       try process.join(until: deadline, orPark: orPark)
     } _: { _ in
-      .json(process.rendered)
+      process.rendered
     }
   }
 
@@ -140,25 +142,25 @@ struct ProcessRoutes: Sendable {
       return try request.later { completion throws(CoreError) in
         try process.signalTree(number) { completion(.success(())) }
       } _: {
-        .json(process.rendered)
+        process.rendered
       }
     }
     try core { () throws(CoreError) in try process.signal(number, toGroup: target == .group) }
-    return .now(.json(process.rendered))
+    return .now(process.rendered)
   }
 
   private func terminate(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
     let process = try findOwn(request)
     try core { () throws(CoreError) in try process.terminate() }
-    return .now(.json(process.rendered))
+    return .now(process.rendered)
   }
 
   private func kill(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
     let process = try findOwn(request)
     try core { () throws(CoreError) in try process.kill() }
-    return .now(.json(process.rendered))
+    return .now(process.rendered)
   }
 
   private func stop(_ request: Request) throws(Problem) -> Answer {
@@ -210,7 +212,7 @@ struct ProcessRoutes: Sendable {
   }
 
   private func find(_ request: Request) throws(Problem) -> Process {
-    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
     return process
   }
 

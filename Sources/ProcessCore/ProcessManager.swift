@@ -17,6 +17,9 @@ public final class ProcessManager: Sendable {
     if options.adoptsOrphans { try context.adoptOrphans() }
   }
 
+  /// The process with a name. Compiled here, where the registry's generic look-up is known to be of processes.
+  public func process(_ name: UnsafeRawBufferPointer) -> Process? { processes.find(name) }
+
   /// Makes a process and does not start it. Without a name it is the next of `Process-1`, `Process-2`…
   public func create(_ name: Name?, _ template: ProcessTemplate) throws(CoreError) -> Process {
     let process = try reserve(name, template)

@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 
 /// The resources of one kind, by name and in the order in which they were made.
@@ -72,10 +73,16 @@ public final class Registry<Item: Sendable>: Sendable {
   public func find(_ name: UnsafeRawBufferPointer) -> Item? {
     let key = hash(name)
     return state.withLock { state in
-      state.byHash[key]?.first { entry in
+      guard let entries = state.byHash[key] else { return nil }
+      for entry in entries {
         var text = entry.name.text
-        return text.withUTF8 { $0.count == name.count && $0.elementsEqual(name) }
-      }?.item
+        let isNamed = text.withUTF8 { utf8 in
+          guard utf8.count == name.count, let a = utf8.baseAddress, let b = name.baseAddress else { return false }
+          return memcmp(a, b, name.count) == 0
+        }
+        if isNamed { return entry.item }
+      }
+      return nil
     }
   }
 
