@@ -32,8 +32,23 @@ public final class Request {
   private var copy: Bytes?
   /// Where the library has the target, to see whether it was cut.
   private var address: UInt = 0
+  /// The header fields of a request that came by no connection.
+  private var given: [String: String] = [:]
 
   init() {}
+
+  /// A request that comes by no connection and passes no gate, for calling a handler directly. Names of headers in lower
+  /// case.
+  public init(_ method: Method, _ target: String, headers: [String: String] = [:], body: Bytes? = nil, caller: Caller) {
+    let bytes = Bytes(target)
+    verb = method
+    sender = caller
+    document = body
+    given = headers
+    copy = bytes
+    self.target = bytes.buffer
+    pathCount = bytes.buffer.firstIndex(of: UInt8(ascii: "?")) ?? bytes.count
+  }
 
   /// The library keeps the request line until the request is over, and edits a target with a query or with percent
   /// escapes.
@@ -88,7 +103,7 @@ public final class Request {
 
   /// The value of a header, nil when absent. `name` in lower case.
   public func header(_ name: String) -> String? {
-    guard let raw else { return nil }
+    guard let raw else { return given[name] }
     return MHD_lookup_connection_value(raw, .HEADER_KIND, name).map { String(cString: $0) }
   }
 }

@@ -7,7 +7,7 @@ import Testing
   init() throws { api = try APIUnderTest() }
 
   @Test func aProcessIsMadeStartedAndJoined() throws {
-    let made = try api.post("/v1/processes", #"{"command":["/bin/sh","-c","exit 7"]}"#)
+    let made = try api.post("/v1/processes", #"{"command":["/bin/sh","-c","sleep 0.5; exit 7"]}"#)
     #expect(made.status == 201 && made.headers["location"] == "/v1/processes/Process-1")
     #expect(made.contains(#""state":"running""#) && made.contains(#""exitcode":null"#))
     let joined = try api.post("/v1/processes/Process-1/join")
