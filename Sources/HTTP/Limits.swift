@@ -28,4 +28,6 @@ struct Limits: Sendable {
   }
 }
 
-private func nanoseconds(_ seconds: Double) -> UInt64 { Deadline(nanoseconds: 0).advanced(seconds: seconds).nanoseconds }
+private func nanoseconds(_ seconds: Double) -> UInt64 {
+  Deadline(nanoseconds: 0).advanced(seconds: seconds).nanoseconds
+}

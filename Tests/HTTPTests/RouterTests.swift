@@ -20,7 +20,8 @@ import Testing
       var ranges = PathParameters()
       let node = router.find(path, &ranges)
       return (
-        node?.route(for: method).map { router.routes[$0].operation }, (0..<ranges.count).map { path.slice(ranges[$0]).text },
+        node?.route(for: method).map { router.routes[$0].operation },
+        (0..<ranges.count).map { path.slice(ranges[$0]).text },
         node.map { router.allow($0) }
       )
     }
