@@ -124,12 +124,14 @@ final class Loop: @unchecked Sendable {
   }
 
   private func runDirty() {
-    let list = dirty
-    dirty.removeAll(keepingCapacity: true)
-    for daemon in list {
+    // What is marked meanwhile comes behind these, for the next turn; the array keeps its memory.
+    let count = dirty.count
+    for index in 0..<count {
+      let daemon = dirty[index]
       daemon.isDirty = false
       if daemon.run() { mark(daemon) }
     }
+    dirty.removeFirst(count)
   }
 
   // MARK: Suspended connections
