@@ -31,7 +31,7 @@ extension Connection {
     let found = place?.route(for: verb)
     if let known = authenticate(fields, service) {
       request.sender = known
-    } else if !(place?.isOpen ?? false) || found.map({ service.router.rows[$0].access != .open }) ?? false {
+    } else if !(place?.isOpen ?? false) || found.map({ routes[$0].access != .open }) ?? false {
       throw Service.unauthorized
     }
     guard let place else { throw Problem(404, "NoSuchPath", "There is no such path.") }
@@ -42,16 +42,16 @@ extension Connection {
       throw problem
     }
     route = found
-    let access = service.router.rows[found].access
+    let access = routes[found].access
     if access == .operatorOnly, request.sender != .operator {
       throw Problem(403, "Forbidden", "Only the service's operator may do this.")
     }
     if loop.isDraining, access != .open { throw Service.draining }
-    let limit = try service.router.rows[found].body.check(
+    let limit = try routes[found].body.check(
       fields, verb, maxBody: service.options.maxBody, maxMessage: service.options.maxMessage)
     if fields.hasBody {
       body = BodyBuffer(expected: fields.contentLength, limit: limit)
-      deadline = loop.moment(after: service.limits.body)
+      deadline = loop.moment(after: limits.body)
     }
   }
 

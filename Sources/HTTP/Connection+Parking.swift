@@ -18,7 +18,7 @@ extension Connection {
       return respond(response)
     }
     stage = .parked(reply)
-    deadline = service.limits.wait.map { loop.moment(after: $0) } ?? .max
+    deadline = limits.wait.map { loop.moment(after: $0) } ?? .max
     suspend(.reply(reply))
     return .YES
   }

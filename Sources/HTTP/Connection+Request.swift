@@ -11,10 +11,10 @@ extension Connection {
     request.begin(target)
     stage = .head
     began = loop.now
-    route = loop.service.router.count
+    route = routeCount
     status = 0
     isHungUp = false
-    deadline = loop.moment(after: loop.service.limits.header)
+    deadline = loop.moment(after: limits.header)
     loop.service.metrics.inFlight.add(1, ordering: .relaxed)
   }
 
@@ -44,7 +44,7 @@ extension Connection {
   private func receive(_ data: UnsafePointer<CChar>, _ size: UnsafeMutablePointer<Int>) -> MHD_Result {
     // A chunked body that is too long cannot be answered any more.
     guard body?.append(data, size.pointee) == true else { return cut() }
-    deadline &+= loop.service.limits.bodyPerByte &* UInt64(size.pointee)
+    deadline &+= limits.bodyPerByte &* UInt64(size.pointee)
     size.pointee = 0
     return .YES
   }
@@ -56,7 +56,7 @@ extension Connection {
     do {
       request.raw = raw
       defer { request.raw = nil }
-      switch try loop.service.router.rows[route].handler(request) {
+      switch try routes[route].handler(request) {
       case .now(let response): answer = respond(response)
       case .parked(let reply): answer = park(reply)
       }
@@ -81,7 +81,6 @@ extension Connection {
     stage = .responding
     status = response.status
     onUndelivered = response.onUndelivered
-    let limits = loop.service.limits
     if let prepared = response.prepared, let shared = prepared.raw {
       deadline = loop.moment(after: limits.reading(prepared.count))
       return MHD_queue_response(raw, UInt32(status), shared)
@@ -101,13 +100,13 @@ extension Connection {
 
   /// The request is over: `isDelivered` is whether the kernel has taken all of the response.
   func complete(isDelivered: Bool) {
-    let service = loop.service
-    service.metrics.inFlight.subtract(1, ordering: .relaxed)
+    let metrics = loop.service.metrics
+    metrics.inFlight.subtract(1, ordering: .relaxed)
     if case .parked(let reply) = stage { _ = reply.hangUp() }
     stage = .idle
-    deadline = loop.moment(after: service.limits.idle)
+    deadline = loop.moment(after: limits.idle)
     if status != 0 {
-      service.metrics.record(route: route, status: status, nanoseconds: Deadline.now.nanoseconds &- began)
+      metrics.record(route: route, status: status, nanoseconds: Deadline.now.nanoseconds &- began)
     }
     if let onUndelivered {
       if !isDelivered { onUndelivered() }
@@ -115,9 +114,9 @@ extension Connection {
     }
     body = nil
     if lastWord != nil { lastWord = nil }
-    if route < service.router.count, service.router.rows[route].isAudited {
-      service.observer?.audited(
-        operation: service.router.rows[route].operation, caller: request.caller, peer: peer,
+    if route < routeCount, routes[route].isAudited {
+      loop.service.observer?.audited(
+        operation: routes[route].operation, caller: request.caller, peer: peer,
         target: request.target.text, status: status)
     }
   }

@@ -12,6 +12,10 @@ final class Connection: @unchecked Sendable {
   let peer: Peer
   let loop: Loop
   let daemon: Daemon
+  /// Of the service, where a request finds them without counting a reference.
+  let limits: Limits
+  let routes: UnsafePointer<Route>
+  let routeCount: Int
   /// The library's handle.
   var raw: OpaquePointer?
   /// Why it is suspended, if it is.
@@ -51,13 +55,16 @@ final class Connection: @unchecked Sendable {
     self.peer = peer
     self.loop = loop
     self.daemon = daemon
-    deadline = loop.moment(after: loop.service.limits.header)
+    limits = loop.service.limits
+    routes = UnsafePointer(loop.service.router.rows)
+    routeCount = loop.service.router.count
+    deadline = loop.moment(after: limits.header)
   }
 
   var isIdle: Bool { if case .idle = stage { true } else { false } }
 
   /// A stream got on.
-  func progress() { deadline = loop.moment(after: loop.service.limits.read) }
+  func progress() { deadline = loop.moment(after: limits.read) }
 
   /// The answer to the library that closes the connection, which it complains about.
   func cut() -> MHD_Result {

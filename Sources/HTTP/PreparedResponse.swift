@@ -4,6 +4,9 @@ import CMicroHTTPD
 public final class PreparedResponse: @unchecked Sendable {
   // Sendable: the library counts its references under a lock, and nothing else of it changes.
   let original: Response
+  /// The same as in `original`, whose copying counts a reference for each of its fields.
+  let status: Int
+  let onUndelivered: (@Sendable () -> Void)?
   /// The library's; nil when that does not take it.
   let raw: OpaquePointer?
   /// How many bytes its body has.
@@ -11,6 +14,8 @@ public final class PreparedResponse: @unchecked Sendable {
 
   public init(_ response: Response) {
     original = response.whole
+    status = original.status
+    onUndelivered = original.onUndelivered
     raw = ResponseWriter.make(original, for: nil)
     count = original.count
   }

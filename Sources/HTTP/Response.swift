@@ -39,8 +39,8 @@ public struct Response: Sendable {
   /// One that is ready already. Only its status and `onUndelivered` may be set afterwards, and `with` be called: what else
   /// there is of it is in `prepared`, so that copies of this cost little.
   public init(_ prepared: PreparedResponse) {
-    self.init(prepared.original.status)
-    onUndelivered = prepared.original.onUndelivered
+    self.init(prepared.status)
+    onUndelivered = prepared.onUndelivered
     self.prepared = prepared
   }
 
