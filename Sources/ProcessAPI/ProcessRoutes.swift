@@ -53,12 +53,26 @@ struct ProcessRoutes: Sendable {
     let (input, isToStart) = try self.input(request)
     let name = try request.name(0)
     if let named = input.name, named != name { throw .invalid([.init("/name", "must be the name in the path")]) }
-    guard let same = manager.processes.find(name.text) else {
-      return try make(name, input.template, isToStart, request)
+    if let answer = try same(name, input.template, request) { return answer }
+    do throws(Problem) { return try make(name, input.template, isToStart, request) } catch {
+      // Somebody else may have been quicker by a moment.
+      if error.code == "AlreadyExists", let answer = try same(name, input.template, request) { return answer }
+      throw error
     }
-    let spec = try core { () throws(CoreError) in try manager.resolve(input.template) }
-    guard same.spec == spec else { throw Problem(409, "AlreadyExists", "the process is there with other settings") }
-    return .now(same.rendered)
+  }
+
+  /// The process that has the name, or is about to have it: one that is being started is waited for. nil: there is none.
+  private func same(_ name: Name, _ template: ProcessTemplate, _ request: Request) throws(Problem) -> Answer? {
+    let there = manager.processes.find(name.text)
+    guard let process = there ?? manager.processes.claimant(name) else { return nil }
+    let spec = try core { () throws(CoreError) in try manager.resolve(template) }
+    guard process.spec == spec else { throw Problem(409, "AlreadyExists", "the process is there with other settings") }
+    if there != nil { return .now(process.rendered) }
+    return try request.wait { orPark throws(CoreError) in
+      try process.waitUntilMade(orPark: orPark)
+    } _: { _ in
+      process.rendered
+    }
   }
 
   private func input(_ request: Request) throws(Problem) -> (ProcessInput, isToStart: Bool) {

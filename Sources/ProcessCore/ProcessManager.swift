@@ -35,11 +35,15 @@ public final class ProcessManager: Sendable {
     let process = try reserve(name, template)
     do throws(CoreError) {
       try process.start(whenRunning: { self.publish(process) }) { result in
-        if case .failure = result { self.processes.withdraw(process.name) }
+        if case .failure(let error) = result {
+          self.processes.withdraw(process.name)
+          process.life.end(error)  // For those who wanted the same process meanwhile.
+        }
         completion(result.map { _ in process })
       }
     } catch {
       processes.withdraw(process.name)
+      process.life.end(error)
       throw error
     }
   }
@@ -72,7 +76,9 @@ public final class ProcessManager: Sendable {
       throw CoreError(
         .quota, "there are \(context.options.maxProcesses) processes already; delete some that have ended")
     }
-    return Process(try processes.reserve(name), spec, in: context)
+    let process = Process(try processes.reserve(name), spec, in: context)
+    processes.propose(process, as: process.name)
+    return process
   }
 
   private func publish(_ process: Process) {

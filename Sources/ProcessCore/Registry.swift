@@ -11,6 +11,8 @@ public final class Registry<Item: Sendable>: Sendable {
     let serial: UInt64
     /// nil while the name is reserved for an item that is still being made.
     var item: Item?
+    /// That item, for whoever asks for it.
+    var proposed: Item?
   }
 
   fileprivate struct State: Sendable {
@@ -50,6 +52,19 @@ public final class Registry<Item: Sendable>: Sendable {
       state.byHash[hash(name), default: []].append(Entry(name: name, serial: state.lastSerial, item: nil))
       return name
     }
+  }
+
+  /// Tells `claimant` the item that a name is reserved for, before others may see it.
+  public func propose(_ item: Item, as name: Name) {
+    state.withLock { state in
+      guard let (key, index) = state.find(name) else { return }
+      state.byHash[key]?[index].proposed = item
+    }
+  }
+
+  /// The item that a name is reserved for and that cannot be seen yet.
+  public func claimant(_ name: Name) -> Item? {
+    state.withLock { state in state.find(name).flatMap { key, index in state.byHash[key]?[index].proposed } }
   }
 
   /// Shows the item under the name that was reserved for it.

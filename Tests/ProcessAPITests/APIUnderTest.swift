@@ -39,7 +39,12 @@ final class APIUnderTest {
     _ method: HTTP.Method, _ target: String, _ json: String? = nil, headers: [String: String] = [:],
     as caller: Caller = .operator
   ) throws -> Result {
-    let (answer, path) = try answer(method, target, json, headers: headers, as: caller)
+    try result(try answer(method, target, json, headers: headers, as: caller))
+  }
+
+  /// Waits for the response of a call that was made.
+  func result(_ call: (Swift.Result<Answer, Problem>, path: Bytes)) throws -> Result {
+    let (answer, path) = call
     switch answer {
     case .success(.now(let response)): return Result(response)
     case .success(.parked(let reply)):
@@ -47,7 +52,7 @@ final class APIUnderTest {
       try #require(
         eventually(within: 20) {
           response = reply.take(); return response != nil
-        }, "no answer to \(target)")
+        }, "no answer to \(path.text)")
       return Result(try #require(response))
     case .failure(let problem): return Result(problem.response(to: path.buffer))
     }

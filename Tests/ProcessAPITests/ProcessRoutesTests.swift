@@ -133,6 +133,20 @@ import Testing
     #expect(try api.call(.put, "/v1/processes/one", #"{"name":"two","command":["true"]}"#).pointers == ["/name"])
   }
 
+  /// The second comes while the first has not been started yet.
+  @Test func severalThatWantTheSameProcessAtOnceAllGetIt() throws {
+    let settings = #"{"command":["/bin/sleep","100"]}"#
+    for round in 0..<20 {
+      let answers = try (0..<5).map { _ in try api.answer(.put, "/v1/processes/p-\(round)", settings) }
+      let results = try answers.map { try api.result($0) }
+      #expect(results.filter { $0.status == 201 }.count == 1)
+      #expect(results.filter { $0.status == 200 }.count == 4, "\(results.map(\.body))")
+      #expect(results.allSatisfy { $0.contains(#""is_alive":true"#) })
+    }
+    let failing = try (0..<3).map { _ in try api.answer(.put, "/v1/processes/x", #"{"command":["/no/such"]}"#) }
+    for answer in failing { #expect(try api.result(answer).code == "SpawnError") }
+  }
+
   @Test func pagesGoThroughAllThatMatch() throws {
     for index in 0..<25 {
       let label = index % 2 == 0 ? "even" : "odd"
