@@ -65,6 +65,7 @@ final class Loop: @unchecked Sendable {
       now = Deadline.now.nanoseconds
       for event in events.prefix(count) { take(event) }
       if service.isDraining.load(ordering: .relaxed), !isDraining { drain() }
+      if isStopping.load(ordering: .acquiring) { acceptor.close(epoll) }
       acceptor.acceptAll(for: self)
       resumeReady()
       runDirty()
@@ -212,7 +213,6 @@ final class Loop: @unchecked Sendable {
 
   private func drain() {
     isDraining = true
-    acceptor.close(epoll)
     for connection in connections { end(connection, Service.draining) }
   }
 

@@ -51,15 +51,14 @@ public final class Server: Sendable {
     running.withLock { $0.listeners = opened }
   }
 
-  /// Begins the end: no new connections, every request that waits is answered 503, and so is every new one on a
-  /// connection that is there, but for `Access.open` ones. What runs is finished.
+  /// Begins the end: every request that waits is answered 503, and so is every new one but for `Access.open` ones, so that
+  /// probes and clients learn of the end for as long as it takes. What runs is finished.
   public func drain() {
     guard !service.isDraining.exchange(true, ordering: .relaxed) else { return }
     for (loop, _) in running.withLock({ $0.loops }) { loop.epoll.wake() }
-    // The loops have stopped listening by themselves; a closed socket would make them look at another one.
   }
 
-  /// Drains, waits until no request is left or for the deadline, and ends. Returns when all threads are gone.
+  /// Drains, takes no new connections, waits until no request is left or for the deadline, and ends. Returns when all threads are gone.
   public func stop(by deadline: Deadline) {
     drain()
     let ended = running.withLock { running -> Running in

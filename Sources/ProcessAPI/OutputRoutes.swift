@@ -124,5 +124,8 @@ private final class OutputFollower: BodySource, @unchecked Sendable {
     }
   }
 
-  func close() { ticket?.hangUp() }
+  func close() {
+    ticket?.hangUp()
+    ticket = nil  // What it parked holds this body.
+  }
 }

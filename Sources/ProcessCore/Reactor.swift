@@ -35,7 +35,7 @@ public final class Reactor: Sendable {
     state.withLock { $0.thread = thread }
   }
 
-  /// Ends the thread. Sources that are still watched are forgotten.
+  /// Ends the thread. Sources that are still watched and alarms that are still set are forgotten.
   public func stop() {
     let thread = state.withLock { state in
       state.isStopping = true
@@ -43,7 +43,12 @@ public final class Reactor: Sendable {
     }
     epoll.wake()
     thread?.join()
-    state.withLock { $0.sources = [:] }
+    let forgotten = state.withLock { state in
+      defer { state.sources = [:] }
+      return state.sources
+    }
+    _ = forgotten  // Let go outside the lock.
+    alarms.unsetAll()
   }
 
   /// A token to watch a descriptor by; made first, because a source may be called before `watch` has returned.

@@ -16,6 +16,7 @@ struct Daemon {
   private let manager: ProcessManager
   private let server: Server
   private let tokenFile: String
+  private let late: Late
 
   init(_ options: Options, _ log: Logger, _ descriptors: Descriptors) throws {
     let folder = try DataFolder(options.place.data)
@@ -26,6 +27,7 @@ struct Daemon {
     tokenFile = options.tokenFile ?? folder.path + "/token"
 
     let late = Late()
+    self.late = late
     let reactor = try Reactor(alarms: Alarms())
     let events = EventLog(capacity: options.maxEvents, alarms: reactor.alarms)
     var processes = options.processOptions
@@ -79,6 +81,9 @@ struct Daemon {
     ended.wait()
     server.stop(by: .after(seconds: 2))
     manager.stop()
+    // The parts hold one another through these; what is left at exit then is a leak.
+    late.server.withLock { $0 = nil }
+    late.access.withLock { $0 = nil }
     log.notice("stopped")
   }
 
