@@ -27,12 +27,13 @@ struct OutputRoutes: Sendable {
     let given = parameters.integer("offset", in: -Int.max...Int.max)
     let follow = parameters.bool("follow")
     try parameters.finish()
+    let resumed = try request.lastEventID()
     guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
 
     let range = process.outputRange(selection)
     var offset = given.map { $0 < 0 ? range.end - min(range.end, UInt64(-$0)) : UInt64($0) } ?? 0
     if request.header("accept")?.contains("text/event-stream") == true {
-      if let resumed = try request.lastEventID() { offset = resumed }
+      if let resumed { offset = resumed }
       return .now(.events(OutputEvents(process, selection, from: offset, follow: follow ?? true).produce))
     }
     return .now(

@@ -70,9 +70,8 @@ extension Fields {
   /// An integer, or octal digits in a string as in a shell.
   fileprivate func umask() -> UInt32? {
     guard kind("umask") == .string else { return integer("umask", in: 0...0o777).map { UInt32($0) } }
-    guard let text = string("umask"), !text.utf8.contains(UInt8(ascii: "+")), let value = UInt32(text, radix: 8),
-      value <= 0o777
-    else {
+    // A number may have a sign in Swift.
+    guard let text = string("umask"), text.first != "+", let value = UInt32(text, radix: 8), value <= 0o777 else {
       fail("umask", "must be octal digits up to 777")
       return nil
     }
