@@ -187,6 +187,7 @@ final class Exchange: HeaderFields {
     stage = .over
     connection.exchange = nil
     connection.deadline = loop.moment(in: service.options.idleTimeout)
+    if !isDelivered { loop.broken.append(connection) }
     let now = Deadline.now
     if status != 0 {
       service.metrics.record(route: route, status: status, nanoseconds: now.nanoseconds &- began.nanoseconds)
