@@ -105,6 +105,7 @@ extension Connection {
     if case .parked(let reply) = stage { _ = reply.hangUp() }
     stage = .idle
     deadline = loop.moment(after: limits.idle)
+    if !isDelivered { loop.broken.append(self) }
     if status != 0 {
       metrics.record(route: route, status: status, nanoseconds: Deadline.now.nanoseconds &- began)
     }

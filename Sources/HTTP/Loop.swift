@@ -21,6 +21,8 @@ final class Loop: @unchecked Sendable {
   var connections: [Connection] = []
   var daemons: [Daemon] = []
   private var dirty: [Daemon] = []
+  /// Connections that the library is closing before their response was whole.
+  var broken: [Connection] = []
   var acceptor: Acceptor
   /// What `MHD_add_connection` is called for.
   var adding: Connection?
@@ -133,6 +135,20 @@ final class Loop: @unchecked Sendable {
       if daemon.run() { mark(daemon) }
     }
     dirty.removeFirst(count)
+    letGo()
+  }
+
+  /// The library forgets a connection that it closes because a body ends with an error, until it happens to be the one that
+  /// was quiet for the longest. What it is told to resume it looks at.
+  private func letGo() {
+    let list = broken
+    broken.removeAll(keepingCapacity: true)
+    for connection in list {
+      guard let raw = connection.raw else { continue }
+      MHD_suspend_connection(raw)
+      MHD_resume_connection(raw)
+      mark(connection.daemon)
+    }
   }
 
   // MARK: Suspended connections

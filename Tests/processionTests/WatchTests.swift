@@ -113,4 +113,21 @@ import Testing
     #expect(try daemon.client.get("/version").json["name"] == .text("procession"))
     #expect(try daemon.client.get("/openapi.yaml").text.hasPrefix("openapi: 3"))
   }
+
+  /// The library itself looks at such a connection only when no other has been quiet for longer.
+  @Test func aWatcherThatLeavesIsLetGoBesideAnIdleConnection() throws {
+    let daemon = try DaemonUnderTest()
+    let idle = try Connection(daemon.socket)
+    idle.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    #expect(idle.line() == "HTTP/1.1 200 OK")
+    func connections() throws -> Int? { try daemon.client.get("/v1/state").json["connections"].int }
+    let watchers = try (0..<10).map { _ in try daemon.client.send("GET", "/v1/watch") }
+    let areThere = try eventually { try connections() == 12 }
+    #expect(areThere)
+    for watcher in watchers { watcher.fd.close() }
+    let areGone = try eventually(within: 10) { try connections() == 2 }
+    #expect(areGone)
+    idle.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    #expect(String(decoding: idle.bytes(1000, seconds: 1), as: UTF8.self).contains("HTTP/1.1 200 OK"))
+  }
 }
