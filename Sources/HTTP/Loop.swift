@@ -141,8 +141,9 @@ final class Loop: @unchecked Sendable {
   /// The library forgets a connection that it closes because a body ends with an error, until it happens to be the one that
   /// was quiet for the longest. What it is told to resume it looks at.
   private func letGo() {
+    if broken.isEmpty { return }
     let list = broken
-    broken.removeAll(keepingCapacity: true)
+    broken = []
     for connection in list {
       guard let raw = connection.raw else { continue }
       MHD_suspend_connection(raw)
