@@ -12,6 +12,8 @@ final class Loop: @unchecked Sendable {
   private let stopAt = Atomic<UInt64>(.max)
   private let isStopping = Atomic(false)
   private var thread = pthread_self()
+  private let ticker: Ticker
+  private var isTickDue = false
 
   /// The time of this turn, in nanoseconds.
   private(set) var now = Deadline.now.nanoseconds
@@ -28,12 +30,17 @@ final class Loop: @unchecked Sendable {
   init(_ service: Service, _ listeners: [Listener]) throws(SystemError) {
     self.service = service
     epoll = try Epoll()
+    ticker = try Ticker(milliseconds: Swift.max(service.options.tick, 1))
+    try epoll.add(ticker.descriptor, for: EPOLLIN.rawValue, token: Token.tick)
     acceptor = Acceptor(listeners)
     try acceptor.resume(epoll)
   }
 
-  /// The moment that is `seconds` after this turn began.
-  func moment(in seconds: Double) -> UInt64 { Deadline(nanoseconds: now).advanced(seconds: seconds).nanoseconds }
+  /// The moment that is `nanoseconds` after this turn began.
+  func moment(after nanoseconds: UInt64) -> UInt64 {
+    let (moment, overflow) = now.addingReportingOverflow(nanoseconds)
+    return overflow ? .max : moment
+  }
 
   // MARK: From any thread
 
@@ -59,9 +66,8 @@ final class Loop: @unchecked Sendable {
     thread = pthread_self()
     let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 256)
     defer { events.deallocate() }
-    var nextTick = now
     while true {
-      let count = epoll.wait(events, milliseconds: patience(until: nextTick))
+      let count = epoll.wait(events, milliseconds: patience())
       now = Deadline.now.nanoseconds
       for event in events.prefix(count) { take(event) }
       if service.isDraining.load(ordering: .relaxed), !isDraining { drain() }
@@ -69,8 +75,8 @@ final class Loop: @unchecked Sendable {
       acceptor.acceptAll(for: self)
       resumeReady()
       runDirty()
-      if now >= nextTick {
-        nextTick = now &+ UInt64(service.options.tick) * 1_000_000
+      if isTickDue {
+        isTickDue = false
         acceptor.tick(self)
         reap()
       }
@@ -80,14 +86,13 @@ final class Loop: @unchecked Sendable {
   }
 
   /// How long to wait for an event.
-  private func patience(until tick: UInt64) -> CInt {
+  private func patience() -> CInt {
+    ticker.set(running: !connections.isEmpty || acceptor.needsTick)
     if !dirty.isEmpty || acceptor.isPending || ready.withLock({ !$0.isEmpty }) { return 0 }
-    if isStopping.load(ordering: .acquiring) { return 5 }
-    if connections.isEmpty, !acceptor.needsTick { return -1 }
-    return tick > now ? CInt((tick - now) / 1_000_000) + 1 : 0
+    return isStopping.load(ordering: .acquiring) ? 5 : -1
   }
 
-  private var isIdle: Bool { connections.allSatisfy { $0.exchange == nil } }
+  private var isIdle: Bool { connections.allSatisfy(\.isIdle) }
 
   /// Tokens are small numbers for listeners and daemons, and addresses for suspended connections.
   private func take(_ event: epoll_event) {
@@ -96,6 +101,9 @@ final class Loop: @unchecked Sendable {
       epoll.acknowledgeWake()
     } else if token < Token.daemons {
       acceptor.mark(Int(token))
+    } else if token == Token.tick {
+      ticker.acknowledge()
+      isTickDue = true
     } else if token < Token.end {
       mark(daemons[Int(token - Token.daemons)])
     } else if let address = UnsafeMutableRawPointer(bitPattern: UInt(token)) {
@@ -106,6 +114,7 @@ final class Loop: @unchecked Sendable {
 
   enum Token {
     static let daemons: UInt64 = 1024
+    static let tick: UInt64 = 2047
     static let end: UInt64 = 2048
   }
 
@@ -116,12 +125,14 @@ final class Loop: @unchecked Sendable {
   }
 
   private func runDirty() {
-    let list = dirty
-    dirty.removeAll(keepingCapacity: true)
-    for daemon in list {
+    // What is marked meanwhile comes behind these, for the next turn; the array keeps its memory.
+    let count = dirty.count
+    for index in 0..<count {
+      let daemon = dirty[index]
       daemon.isDirty = false
       if daemon.run() { mark(daemon) }
     }
+    dirty.removeFirst(count)
   }
 
   // MARK: Suspended connections
@@ -157,7 +168,7 @@ final class Loop: @unchecked Sendable {
   }
 
   private func hangUp(_ connection: Connection) {
-    connection.exchange?.isHungUp = true
+    connection.isHungUp = true
     interrupt(connection)
   }
 
@@ -171,7 +182,7 @@ final class Loop: @unchecked Sendable {
   }
 
   private func end(_ connection: Connection, _ problem: Problem) {
-    if case .reply = connection.suspension { connection.exchange?.lastWord = problem }
+    if case .reply = connection.suspension { connection.lastWord = problem }
     interrupt(connection)
   }
 

@@ -1,3 +1,5 @@
+import JSONCodec
+
 import Linux
 
 /// The parameters after `?`, decoded. Keys are unique and not empty, and all is UTF-8 without NUL: the gate saw to it.

@@ -6,6 +6,9 @@ import Glibc
 final class Router: @unchecked Sendable {
   // Sendable: the memory is written by `init` alone.
   let routes: [Route]
+  let count: Int
+  /// The same as `routes`.
+  let rows: UnsafeMutablePointer<Route>
   private let nodes: UnsafeMutablePointer<Node>
   private let children: UnsafeMutablePointer<Child>
   private let names: UnsafeMutableRawPointer
@@ -41,6 +44,12 @@ final class Router: @unchecked Sendable {
 
   init(_ routes: [Route]) {
     self.routes = routes
+    count = routes.count
+    rows = .allocate(capacity: Swift.max(count, 1))
+    for (index, route) in routes.enumerated() {
+      precondition(route.path.count { $0 == "{" } <= PathParameters.limit, "too many parameters: \(route.path)")
+      (rows + index).initialize(to: route)
+    }
     var flat = Flat()
     flat.add(Draft(routes), routes)
     nodes = copy(flat.nodes)
@@ -50,6 +59,8 @@ final class Router: @unchecked Sendable {
   }
 
   deinit {
+    rows.deinitialize(count: count)
+    rows.deallocate()
     free(nodes)
     free(children)
     free(names)
@@ -59,13 +70,13 @@ final class Router: @unchecked Sendable {
   func allow(_ node: Node) -> String { allows[Int(node.index)] }
 
   /// Finds a path that passed the gate; the ranges of its parameters are added to `parameters`.
-  func find(_ path: UnsafeRawBufferPointer, _ parameters: inout [Range<Int>]) -> Node? {
+  func find(_ path: UnsafeRawBufferPointer, _ parameters: inout PathParameters) -> Node? {
     path.count == 1 ? nil : find(path, from: 0, in: nodes[0], &parameters)
   }
 
   /// Literal names come before parameters; where they lead nowhere the parameter is tried.
   private func find(
-    _ path: UnsafeRawBufferPointer, from start: Int, in node: Node, _ parameters: inout [Range<Int>]
+    _ path: UnsafeRawBufferPointer, from start: Int, in node: Node, _ parameters: inout PathParameters
   ) -> Node? {
     guard start < path.count else { return node.hasRoutes ? node : nil }
     var end = start + 1

@@ -27,7 +27,7 @@ struct EventRoutes: Sendable {
     var parameters = Parameters(request)
     let after = try lastEvent(request, &parameters)
     try parameters.finish()
-    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
     let name = process.name
     return .now(
       .events(

@@ -28,7 +28,7 @@ struct OutputRoutes: Sendable {
     let follow = parameters.bool("follow")
     try parameters.finish()
     let resumed = try request.lastEventID()
-    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
 
     let range = process.outputRange(selection)
     var offset = given.map { $0 < 0 ? range.end - min(range.end, UInt64(-$0)) : UInt64($0) } ?? 0

@@ -1,4 +1,5 @@
 import HTTP
+import JSONCodec
 import Linux
 
 /// Reads a request's query and collects everything that is wrong with it, unknown parameters included.

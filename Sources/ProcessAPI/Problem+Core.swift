@@ -64,7 +64,7 @@ extension Fields {
   /// Throws everything that was found wrong, as one problem.
   func check() throws(Problem) {
     do throws(FieldErrors) { try finish() } catch {
-      throw .invalid(error.all.map { Problem.FieldError($0.pointer, $0.detail) })
+      throw .invalid(error.all)
     }
   }
 }

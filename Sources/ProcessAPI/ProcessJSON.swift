@@ -1,10 +1,15 @@
+import HTTP
 import JSONCodec
 import Linux
 import ProcessCore
 
 extension Process {
   /// The representation as it is sent.
-  var rendered: Bytes { rendering.bytes { json().dump() } }
+  var rendered: Response {
+    let object = rendering.object { PreparedResponse(.json(json().dump())) }
+    guard let prepared = object as? PreparedResponse else { preconditionFailure("nobody else renders processes") }
+    return Response(prepared)
+  }
 
   /// The representation of openapi.yaml's `Process`. Values of environment variables and the text of stdin are secrets and
   /// are not in it.

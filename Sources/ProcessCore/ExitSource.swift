@@ -42,9 +42,10 @@ extension Process {
       if let clock = life.clock.take() { alarms.unset(clock) }
       if let timeout = life.timeout.take() { alarms.unset(timeout) }
       if let pid = life.pid { context.orphans.disown(pid) }
+      // Before those who wait for the end are told, since they may want the place.
+      context.releaseRunning()
       return exit
     }
-    context.releaseRunning()
     input.change { $0.close() }
     context.events.publish("process.exited", name, details(exit))
     context.options.didEnd(self)

@@ -49,6 +49,20 @@ public final class Process: Sendable {
       }, orPark: completion)
   }
 
+  /// Waits until a process that is being made runs; fails as its start does.
+  public func waitUntilMade(
+    orPark completion: () -> Completion<ProcessSnapshot>
+  ) throws(CoreError) -> Attempted<ProcessSnapshot> {
+    try life.attempt(
+      in: Self.joiners, until: nil,
+      { life throws(CoreError) -> ProcessSnapshot? in
+        switch life.phase {
+        case .created, .starting: nil
+        case .running, .ended: life.snapshot
+        }
+      }, orPark: completion)
+  }
+
   /// How many callers wait for it to end.
   public var joinerCount: Int { life.waiters }
 }

@@ -21,8 +21,9 @@ struct Serve: ParsableCommand {
     let daemon = try Daemon(options, log, Descriptors())
     write(daemon.greeting, to: STDOUT_FILENO)
     signals.waitForEnd(log)
-    daemon.end(grace: options.grace, log)
+    let areAllGone = daemon.end(grace: options.grace, log)
     writer.stop()
     logThread.join()
+    if !areAllGone { throw ExitCode(1) }
   }
 }

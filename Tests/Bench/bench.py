@@ -2,7 +2,8 @@
 """Measures the service against the least that its work can cost: see --help.
 
 What is compared is run in turn, round by round, so that a noisy machine is equally unfair to both; figures are medians of
-the rounds. CPU per request is the server's user and system time over the requests that were answered.
+the rounds. CPU per request is the server's user and system time over the requests that were answered: once as fast as the
+server can, where the slower server also pays for waking a client that sleeps, and once at an equal rate.
 """
 
 import argparse
@@ -31,8 +32,9 @@ def free_port():
 
 
 def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of all its threads, to the nanosecond: the ticks of /proc/PID/stat are too coarse for a second's work."""
+    threads = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def resident_bytes(pid):
@@ -143,11 +145,12 @@ class Bench:
             [str(argument) for argument in arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=120, **options)
         return done.stdout.split()
 
-    def rate(self, pid, port, connections, *files):
-        """Requests per second and CPU seconds per request."""
+    def rate(self, pid, port, connections, *files, pace=None):
+        """Requests per second and CPU seconds per request; `pace` is a rate to keep to."""
         before = cpu_seconds(pid)
-        count, failures, seconds = self.tool(
-            self.tools / "load", "rate", port, connections, self.options.seconds, *files)
+        mode = ["rate", port, connections, self.options.seconds] if pace is None else [
+            "pace", port, connections, self.options.seconds, pace]
+        count, failures, seconds = self.tool(self.tools / "load", *mode, *files)
         used = cpu_seconds(pid) - before
         if int(failures):
             raise RuntimeError(f"{failures} of {count} requests failed")
@@ -181,19 +184,23 @@ class Bench:
             self.compare("POST …/join, has ended", service, service.request("POST", "/v1/processes/two/join"), size)
 
     def compare(self, figure, service, file, size, limit=None):
-        figures = {"peer": [], "ours": []}
+        figures = {"peer": [], "ours": [], "peer paced": [], "ours paced": []}
         connections = self.options.connections
         with Bare(self, size) as bare:
             for _ in range(self.options.rounds):
-                figures["peer"].append(self.rate(bare.process.pid, bare.port, connections, file))
-                figures["ours"].append(self.rate(service.process.pid, service.port, connections, file))
+                for suffix, pace in (("", None), (" paced", self.options.pace)):
+                    for side, server in (("peer", bare), ("ours", service)):
+                        figures[side + suffix].append(
+                            self.rate(server.process.pid, server.port, connections, file, pace=pace))
         pick = lambda side, index: statistics.median(sample[index] for sample in figures[side])
-        # Of each round, then the median: what disturbs a round disturbs both.
-        ratio = statistics.median(ours[1] / peer[1] for peer, ours in zip(figures["peer"], figures["ours"]))
         self.row(figure, "requests/s", pick("peer", 0), pick("ours", 0))
-        self.row(
-            figure, "us CPU/request", pick("peer", 1) * 1e6, pick("ours", 1) * 1e6,
-            limit and f"<= {limit}x", limit and ratio <= limit, ratio)
+        for suffix, at in (("", ""), (" paced", f" at {self.options.pace:,}/s")):
+            # Of each round, then the median: what disturbs a round disturbs both.
+            pairs = zip(figures["peer" + suffix], figures["ours" + suffix])
+            ratio = statistics.median(ours[1] / peer[1] for peer, ours in pairs)
+            self.row(
+                figure, f"us CPU/request{at}", pick("peer" + suffix, 1) * 1e6, pick("ours" + suffix, 1) * 1e6,
+                limit and f"<= {limit}x", limit and ratio <= limit, ratio)
 
     def spawn(self):
         """start and join /bin/true, in the core and over HTTP"""
@@ -365,6 +372,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2, help="how long each is measured in a round (2)")
     parser.add_argument("--only", action="append", choices=NAMES, help="measure this alone; may be repeated")
     parser.add_argument("--connections", type=int, default=16, help="of the load (16)")
+    parser.add_argument("--pace", type=int, default=20_000, help="requests/s of the comparison at an equal rate (20000)")
     parser.add_argument("--clients", type=int, default=10_000, help="that wait in join (10000)")
     parser.add_argument("--megabytes", type=int, default=500, help="that a process writes (500)")
     parser.add_argument("--binary", default=BUILD / "release" / "procession", help="the service's program")

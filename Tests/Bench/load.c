@@ -3,6 +3,8 @@
 // load rate PORT CONNECTIONS SECONDS FILE...
 //   Each connection sends the requests of the files in turn, each when the one before is answered. A run of '@' in a
 //   request becomes a number, the same in one turn and new in the next. Prints requests, failures, seconds.
+// load pace PORT CONNECTIONS SECONDS RATE FILE...
+//   As `rate`, but RATE requests a second in all, evenly spread. It never sleeps, so that no answer has to wake it.
 // load park PORT CONNECTIONS FILE TRIGGER
 //   Sends FILE's request on every connection, prints a line when all are sent and awaits one on stdin; then sends
 //   TRIGGER's on a connection of its own and prints the answers, the failures, the seconds until the first and the last.
@@ -173,6 +175,33 @@ static void rate(int connections, double seconds) {
   printf("%ld %ld %.6f\n", answered, failures, now() - start);
 }
 
+static void pace(int connections, double seconds, double rate) {
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  struct connection *all = dial_all(epoll, connections);
+  bool *is_busy = calloc((size_t)connections, sizeof *is_busy);
+  double start = now(), time = start;
+  long sent = 0;
+  while (time < start + seconds || answered < sent) {
+    int next = (int)(sent % connections);
+    if (time < start + seconds && time >= start + (double)sent / rate && !is_busy[next]) {
+      is_busy[next] = true;
+      sent++;
+      send_next(&all[next]);
+    }
+    struct epoll_event events[256];
+    int ready = epoll_wait(epoll, events, 256, 0);
+    for (int i = 0; i < ready; i++) {
+      struct connection *connection = events[i].data.ptr;
+      if (!receive(connection)) continue;
+      connection->step = (connection->step + 1) % request_count;
+      is_busy[connection - all] = false;
+    }
+    time = now();
+    if (time > start + seconds + 30) errx(1, "no answer for half a minute");
+  }
+  printf("%ld %ld %.6f\n", answered, failures, time - start);
+}
+
 static void park(int connections) {
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   struct connection *all = dial_all(epoll, connections);
@@ -223,10 +252,11 @@ static void stream(void) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 4) errx(2, "usage: load rate|park|stream PORT ...");
+  if (count < 4) errx(2, "usage: load rate|pace|park|stream PORT ...");
   const char *mode = arguments[1];
   bool is_rate = strcmp(mode, "rate") == 0, is_park = strcmp(mode, "park") == 0;
-  int first = is_rate ? 5 : is_park ? 4 : 3;
+  bool is_pace = strcmp(mode, "pace") == 0 && count > 5;
+  int first = is_pace ? 6 : is_rate ? 5 : is_park ? 4 : 3;
   for (int i = first; i < count && request_count < 8; i++) requests[request_count++] = read_file(arguments[i]);
   if (request_count == 0) errx(2, "no request");
   server.sin_port = htons((uint16_t)atoi(arguments[2]));
@@ -238,6 +268,8 @@ int main(int count, char **arguments) {
   turns = (unsigned long)time(NULL) % 1000000 * 1000000;
   if (is_rate) {
     rate(atoi(arguments[3]), atof(arguments[4]));
+  } else if (is_pace) {
+    pace(atoi(arguments[3]), atof(arguments[4]), atof(arguments[5]));
   } else if (is_park && request_count == 2) {
     park(atoi(arguments[3]));
   } else if (strcmp(mode, "stream") == 0 && request_count == 2) {

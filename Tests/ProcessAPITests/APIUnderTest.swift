@@ -39,7 +39,12 @@ final class APIUnderTest {
     _ method: HTTP.Method, _ target: String, _ json: String? = nil, headers: [String: String] = [:],
     as caller: Caller = .operator
   ) throws -> Result {
-    let (answer, path) = try answer(method, target, json, headers: headers, as: caller)
+    try result(try answer(method, target, json, headers: headers, as: caller))
+  }
+
+  /// Waits for the response of a call that was made.
+  func result(_ call: (Swift.Result<Answer, Problem>, path: Bytes)) throws -> Result {
+    let (answer, path) = call
     switch answer {
     case .success(.now(let response)): return Result(response)
     case .success(.parked(let reply)):
@@ -47,7 +52,7 @@ final class APIUnderTest {
       try #require(
         eventually(within: 20) {
           response = reply.take(); return response != nil
-        }, "no answer to \(target)")
+        }, "no answer to \(path.text)")
       return Result(try #require(response))
     case .failure(let problem): return Result(problem.response(to: path.buffer))
     }
@@ -63,27 +68,20 @@ final class APIUnderTest {
     _ method: HTTP.Method, _ target: String, _ json: String? = nil, headers: [String: String] = [:],
     as caller: Caller = .operator
   ) throws -> (Swift.Result<Answer, Problem>, path: Bytes) {
-    let request = Request(method: method, target: Bytes(target), headers: Fields(headers: headers))
+    let request = Request(method, target, headers: headers, body: json.map { Bytes($0) }, caller: caller)
     let path = Bytes(copying: request.path)
     let place = try #require(router.find(request.path, &request.parameters), "no route for \(target)")
     let route = routes[try #require(place.route(for: method), "no \(method.name) of \(target)")]
-    request.caller = caller
-    if let json { request.body = Bytes(json) }
     return (
       Swift.Result { () throws(Problem) in
         if route.access == .operatorOnly, caller != .operator { throw Problem(403, "Forbidden", "") }
         if let query = target.firstIndex(of: "?") {
           let text = Bytes(String(target[target.index(after: query)...]))
-          request.query = try Query.parse(text.buffer)
+          request.parsedQuery = try Query.parse(text.buffer)
         }
         return try route.handler(request)
       }, path
     )
-  }
-
-  private struct Fields: HeaderFields {
-    let headers: [String: String]
-    func value(_ lowercaseName: String) -> String? { headers[lowercaseName] }
   }
 
   /// A response as a test reads it.
@@ -93,6 +91,7 @@ final class APIUnderTest {
     let body: String
 
     init(_ response: Response) {
+      let response = response.whole
       status = response.status
       var headers: [String: String] = [:]
       for (name, value) in response.headers { headers[name.lowercased()] = value }

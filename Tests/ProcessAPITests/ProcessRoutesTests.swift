@@ -7,7 +7,7 @@ import Testing
   init() throws { api = try APIUnderTest() }
 
   @Test func aProcessIsMadeStartedAndJoined() throws {
-    let made = try api.post("/v1/processes", #"{"command":["/bin/sh","-c","exit 7"]}"#)
+    let made = try api.post("/v1/processes", #"{"command":["/bin/sh","-c","sleep 0.5; exit 7"]}"#)
     #expect(made.status == 201 && made.headers["location"] == "/v1/processes/Process-1")
     #expect(made.contains(#""state":"running""#) && made.contains(#""exitcode":null"#))
     let joined = try api.post("/v1/processes/Process-1/join")
@@ -131,6 +131,20 @@ import Testing
     #expect(try api.call(.put, "/v1/processes/one", #"{"command":["/bin/sleep","1"]}"#).code == "AlreadyExists")
     #expect(try api.post("/v1/processes", #"{"name":"one","command":["true"]}"#).code == "AlreadyExists")
     #expect(try api.call(.put, "/v1/processes/one", #"{"name":"two","command":["true"]}"#).pointers == ["/name"])
+  }
+
+  /// The second comes while the first has not been started yet.
+  @Test func severalThatWantTheSameProcessAtOnceAllGetIt() throws {
+    let settings = #"{"command":["/bin/sleep","100"]}"#
+    for round in 0..<20 {
+      let answers = try (0..<5).map { _ in try api.answer(.put, "/v1/processes/p-\(round)", settings) }
+      let results = try answers.map { try api.result($0) }
+      #expect(results.filter { $0.status == 201 }.count == 1)
+      #expect(results.filter { $0.status == 200 }.count == 4, "\(results.map(\.body))")
+      #expect(results.allSatisfy { $0.contains(#""is_alive":true"#) })
+    }
+    let failing = try (0..<3).map { _ in try api.answer(.put, "/v1/processes/x", #"{"command":["/no/such"]}"#) }
+    for answer in failing { #expect(try api.result(answer).code == "SpawnError") }
   }
 
   @Test func pagesGoThroughAllThatMatch() throws {
