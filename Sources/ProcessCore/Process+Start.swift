@@ -4,7 +4,7 @@ import Linux
 
 extension Process {
   /// Starts the child on one of the spawner's threads and tells `completion` when its program runs, or why it does not.
-  /// A second start throws. `whenRunning` is called before anybody can see that it runs.
+  /// A second start throws. `whenRunning` is called when it runs, before it is watched and any event tells of it.
   public func start(
     whenRunning: @escaping @Sendable () -> Void = {},
     then completion: @escaping @Sendable (Result<ProcessSnapshot, CoreError>) -> Void
@@ -50,12 +50,13 @@ extension Process {
     let pid = child.pid
     context.orphans.own(pid)
     worker.announced.clear()
-    whenRunning()
-    return adopt(child, &wiring, marker)
+    return adopt(child, &wiring, marker, whenRunning)
   }
 
   /// The child runs: shows it, and has the reactor watch it.
-  private func adopt(_ child: consuming Child, _ wiring: inout Wiring, _ marker: String) -> ProcessSnapshot {
+  private func adopt(
+    _ child: consuming Child, _ wiring: inout Wiring, _ marker: String, _ whenRunning: () -> Void
+  ) -> ProcessSnapshot {
     let reactor = context.reactor
     let pid = child.pid
     let fd = child.pidfd.raw
@@ -78,6 +79,7 @@ extension Process {
       return life.snapshot
     }
     if let stdin { input.change { $0.pipe = stdin } }
+    whenRunning()
     context.events.publish("process.started", name, [("pid", .integer(Int(pid)))])
     do throws(SystemError) {
       for pipe in pipes { try pipe.watch(on: reactor) }
