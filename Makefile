@@ -3,7 +3,7 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 LIBRARIES := libmicrohttpd-dev libjansson-dev libgnutls28-dev pkg-config
 # What the tests use beside the libraries.
-TOOLS := curl jq python3 python3-yaml python3-jsonschema procps
+TOOLS := curl jq python3 python3-venv python3-yaml python3-jsonschema procps
 ARGS ?=
 
 .PHONY: run build test check format tsan asan fuzz conformance bench libraries tools

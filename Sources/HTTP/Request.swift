@@ -72,6 +72,14 @@ public final class Request {
       index += 1
     }
     if isEdited { keep() }
+    if pathCount < target.count { Self.hideQuery(in: text, after: pathCount) }
+  }
+
+  /// Lets the library find no parameters. It would take a field of the connection's memory for each of them, and where that
+  /// is used up it answers nothing and leaves the connection until the reaper comes. The memory is its own read buffer,
+  /// whose query it is about to edit in any case.
+  private static func hideQuery(in text: UnsafePointer<CChar>, after pathCount: Int) {
+    UnsafeMutablePointer(mutating: text)[pathCount + 1] = 0
   }
 
   /// Makes the target its own.

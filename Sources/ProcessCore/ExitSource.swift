@@ -32,7 +32,9 @@ extension Process {
   /// Reaps the child and tells everybody.
   func didExit(_ pipes: [OutputPipe]) {
     let alarms = context.alarms
-    let exit = life.change { life -> ProcessExit in
+    context.options.didEnd(self)  // Its token dies before anybody is told of the end.
+    var tellFollowers: () -> Void = {}
+    life.change { life in
       // Under the lock, so that nobody signals the group of a pid that is being given back.
       let status = life.pidfd.take()?.reap() ?? .lost
       let exit = ProcessExit(status: status, reason: reason(status, life.askedFor), at: .now)
@@ -44,11 +46,11 @@ extension Process {
       if let pid = life.pid { context.orphans.disown(pid) }
       // Before those who wait for the end are told, since they may want the place.
       context.releaseRunning()
-      return exit
+      // Before those who wait are told, so that no event that they cause comes before this one.
+      tellFollowers = context.events.record("process.exited", name, details(exit))
     }
+    tellFollowers()
     input.change { $0.close() }
-    context.events.publish("process.exited", name, details(exit))
-    context.options.didEnd(self)
     context.orphans.reap()
     if pipes.contains(where: \.isOpen) {
       alarms.set(DrainAlarm(pipes, context.reactor), at: .after(seconds: context.options.drainSeconds))

@@ -45,6 +45,16 @@ public final class Monitor<State: ~Copyable>: Sendable {
     }
   }
 
+  /// As `change`, for a caller that holds another lock: those that can proceed are told by calling what is returned, once that
+  /// lock is released.
+  func changeQuietly(_ body: (inout State) -> Void) -> () -> Void {
+    let finished = guarded.withLock { guarded in
+      body(&guarded.state)
+      return retry(&guarded)
+    }
+    return { for waiter in finished { waiter.finish() } }
+  }
+
   /// Makes an attempt, and parks it until `deadline` (nil: for as long as it takes) when it cannot succeed yet.
   ///
   /// In a lane `inTurn` an attempt also waits for those that were parked before it. `completion` is asked for only when

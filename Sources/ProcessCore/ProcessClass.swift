@@ -29,7 +29,7 @@ extension ProcessManager {
   /// Forgets a class. Processes made from it keep what they have; one that others extend stays.
   public func deleteClass(_ old: ProcessClass) throws(CoreError) {
     if let heir = classes.all.first(where: { $0.template.parent == old.name }) {
-      throw CoreError(.stillRunning, "the class '\(heir.name)' extends it")
+      throw CoreError(.inUse, "the class '\(heir.name)' extends it")
     }
     guard classes.remove(old.name) != nil else { throw CoreError(.notFound, "the class was deleted") }
     events.publish("class.deleted", old.name)

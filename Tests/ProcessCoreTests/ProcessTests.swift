@@ -147,6 +147,26 @@ import Testing
     }
   }
 
+  @Test func noEventThatAnEndCausesComesBeforeIt() throws {
+    for _ in 0..<100 {
+      let process = try test.run(["true"])
+      _ = try process.joined()
+      try test.manager.delete(process)
+    }
+    var types: [String] = []
+    var last: UInt64 = 0
+    while case .done(.events(let events)) = try test.manager.events.next(after: last, until: .now, orPark: { { _ in } })
+    {
+      types += events.map(\.type)
+      last = events.last?.id ?? last
+    }
+    #expect(types.count == 400)
+    for start in stride(from: 0, to: types.count, by: 4) {
+      #expect(
+        types[start..<start + 4] == ["process.created", "process.started", "process.exited", "process.deleted"])
+    }
+  }
+
   @Test func quotasAreKept() throws {
     var options = ProcessOptions()
     options.maxProcesses = 3
