@@ -27,7 +27,13 @@ import Testing
     var testDescription: String { "\(input.debugDescription) → \(status)" }
   }
 
+  /// `count` parameters, each of which the library would take memory for.
+  static func parameters(_ count: Int) -> String { (0..<count).map { "a\($0)=1" }.joined(separator: "&") }
+
   @Test(arguments: [
+    Case("GET /v1/queues?\(parameters(100)) HTTP/1.1\r\nHOSTAUTH\r\n", 200),
+    Case("GET /v1/queues?\(parameters(250)) HTTP/1.1\r\nHOSTAUTH\r\n", 200),
+    Case("GET /v1/queues?\(parameters(400)) HTTP/1.1\r\nHOSTAUTH\r\n", 414),
     Case(
       "POST /v1/put HTTP/1.1\r\nHOSTAUTHContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/queues HTTP/1.1\r\nHOSTAUTH\r\n",
       400),
