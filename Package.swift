@@ -41,6 +41,9 @@ let package = Package(
       dependencies: ["CLinux", "Linux", "ProcessCore", "HTTP", "ProcessAPI", "JSONCodec", arguments, logging],
       swiftSettings: swift),
 
+    .executableTarget(
+      name: "CoreBench", dependencies: ["ProcessCore", "Linux"], path: "Tests/Bench/CoreBench", swiftSettings: swift),
+
     .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swift),
     .testTarget(name: "ProcessCoreTests", dependencies: ["ProcessCore", "Linux", "CLinux"], swiftSettings: swift),
     .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec", "Linux"], swiftSettings: swift),

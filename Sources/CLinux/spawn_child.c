@@ -59,13 +59,15 @@ CLINUX_CHILD_SIDE static bool place_fds(const struct clinux_spawn_fd *fds, size_
 
 CLINUX_CHILD_SIDE static int set_limits(const struct clinux_spawn_spec *spec) {
   for (size_t i = 0; i < spec->rlimit_count; i++) {
-    struct rlimit limit = {spec->rlimits[i].value, spec->rlimits[i].value};
+    struct rlimit limit = {spec->rlimits[i].soft, spec->rlimits[i].hard};
     if (!ok(syscall(SYS_prlimit64, 0, spec->rlimits[i].resource, &limit, NULL))) return CLINUX_STEP_RLIMIT;
   }
   return CLINUX_STEP_NONE;
 }
 
-// Groups first, the user last: the right to change the others goes with it.
+// Groups first, the user last: the right to change the others goes with it. From here to exec another user's process
+// has our memory, and that user must not get at it: the kernel has made the memory undumpable with the change of
+// identity, so that no tracer without privileges may attach.
 CLINUX_CHILD_SIDE static int change_identity(const struct clinux_spawn_spec *spec) {
   if (!ok(syscall(SYS_setgroups, spec->group_count, spec->groups))) return CLINUX_STEP_SETGROUPS;
   if (!ok(syscall(SYS_setresgid, spec->gid, spec->gid, spec->gid))) return CLINUX_STEP_SETGID;

@@ -2,7 +2,6 @@ import CLinux
 import CMicroHTTPD
 import Glibc
 import Linux
-import Synchronization
 
 /// Takes connections from the listening sockets and gives them to the loop's daemons.
 struct Acceptor {

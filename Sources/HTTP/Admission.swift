@@ -2,47 +2,56 @@ import CMicroHTTPD
 import Glibc
 import Linux
 
-extension Exchange {
+extension Connection {
   /// Decides on a request by its head: whether it is HTTP as we accept it, who sends it, what it is for, and whether its
   /// body may come. What is thrown here is answered before any of the body is read, and closes the connection.
   func admit(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(Problem) {
-    let service = connection.loop.service
+    let service = loop.service
+    let request = request
+    let target = request.target
     let versionBytes = bytes(version)
     var fields = HeaderScan(after: versionBytes)
     withUnsafeMutablePointer(to: &fields) { fields in
-      _ = MHD_get_connection_values_n(connection.raw, .HEADER_KIND, addField, fields)
+      _ = MHD_get_connection_values_n(raw, .HEADER_KIND, addField, fields)
     }
-    self.method = try service.gate.check(
-      method: bytes(method), target: target.buffer, isWhole: isWhole(before: version), version: versionBytes,
-      fields: fields, isUnix: connection.peer.isUnix)
-    guard fields.isWhole(before: UnsafeRawPointer(method) + cmhd_head_size(connection.raw)) else {
-      throw HeaderScan.gap
+    let verb = try service.gate.check(
+      method: bytes(method), target: target, isWhole: request.isWhole(before: version), version: versionBytes,
+      fields: fields, isUnix: peer.isUnix)
+    request.verb = verb
+    guard fields.isWhole(before: UnsafeRawPointer(method) + cmhd_head_size(raw)) else {
+      throw HeaderScan.Fault.gap.problem
     }
-    if pathCount < target.count { query = try Query.parse(target.buffer.slice(pathCount + 1..<target.count)) }
+    if request.pathCount < target.count {
+      request.parsedQuery = try Query.parse(target.slice(request.pathCount + 1..<target.count))
+    }
 
-    let place = service.router.find(path, &parameters)
-    let found = place?.route(for: self.method)
+    var parameters = PathParameters()
+    let place = service.router.find(request.path, &parameters)
+    request.parameters = parameters
+    let found = place?.route(for: verb)
     if let known = authenticate(fields, service) {
-      caller = known
-    } else if !(place?.isOpen ?? false) || found.map({ service.router.routes[$0].access != .open }) ?? false {
+      request.sender = known
+    } else if !(place?.isOpen ?? false) || found.map({ routes[$0].access != .open }) ?? false {
       throw Service.unauthorized
     }
     guard let place else { throw Problem(404, "NoSuchPath", "There is no such path.") }
     guard let found else {
-      var problem = Problem(405, "MethodNotAllowed", "The path has \(place.allow).")
-      problem.headers.append(("Allow", place.allow))
+      let allow = service.router.allow(place)
+      var problem = Problem(405, "MethodNotAllowed", "The path has \(allow).")
+      problem.headers.append(("Allow", allow))
       throw problem
     }
     route = found
-    let rules = service.router.routes[found]
-    if rules.access == .operatorOnly, caller != .operator {
+    let access = routes[found].access
+    if access == .operatorOnly, request.sender != .operator {
       throw Problem(403, "Forbidden", "Only the service's operator may do this.")
     }
-    if connection.loop.isDraining, rules.access != .open { throw Service.draining }
-    let limit = try rules.body.check(fields, self.method, service.options)
+    if loop.isDraining, access != .open { throw Service.draining }
+    let limit = try routes[found].body.check(
+      fields, verb, maxBody: service.options.maxBody, maxMessage: service.options.maxMessage)
     if fields.hasBody {
       body = BodyBuffer(expected: fields.contentLength, limit: limit)
-      connection.deadline = connection.loop.moment(in: service.options.bodyTimeout)
+      deadline = loop.moment(after: limits.body)
     }
   }
 
@@ -53,14 +62,14 @@ extension Exchange {
       guard value.count > 7, value.slice(0..<7).equalsIgnoringCase("bearer ") else { return nil }
       return service.tokens.caller(presenting: value.slice(7..<value.count))
     }
-    guard case .unix(let uid, _) = connection.peer, uid == 0 || uid == service.uid else { return nil }
+    guard case .unix(let uid, _) = peer, uid == 0 || uid == service.uid else { return nil }
     return .operator
   }
 }
 
 extension BodyRule {
   /// The most bytes that the body may have. Throws when it may not come at all.
-  func check(_ fields: HeaderScan, _ method: Method, _ options: ServerOptions) throws(Problem) -> Int {
+  func check(_ fields: HeaderScan, _ method: Method, maxBody: Int, maxMessage: Int) throws(Problem) -> Int {
     let limit: Int
     switch self {
     case .none:
@@ -72,8 +81,8 @@ extension BodyRule {
     case .document, .optionalDocument:
       if case .optionalDocument = self, !fields.hasBody { return 0 }
       try BodyRule.checkType(fields.contentType)
-      limit = options.maxBody
-    case .payload: limit = options.maxMessage
+      limit = maxBody
+    case .payload: limit = maxMessage
     }
     guard fields.contentLength ?? 0 <= limit else {
       throw Problem(413, "TooLarge", "The body may have at most \(limit) bytes.")

@@ -1,7 +1,6 @@
 import CMicroHTTPD
 import Glibc
 import Linux
-import Synchronization
 
 /// One of a loop's instances of libmicrohttpd. All calls are made by the loop's thread.
 ///
@@ -55,16 +54,17 @@ private func notifyConnection(
   }
 }
 
+/// The connection in a slot of the library's, which holds it until it is closed: no callback need count a reference.
+private func connection<Result>(_ pointer: UnsafeMutableRawPointer, _ body: (Connection) -> Result) -> Result {
+  Unmanaged<Connection>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+}
+
 private func beginRequest(
   _: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ raw: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
   guard let target, let pointer = cmhd_socket_context(raw) else { return nil }
-  let connection = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
-  let exchange = Exchange(connection, target: target)
-  connection.exchange = exchange
-  connection.deadline = connection.loop.moment(in: connection.loop.service.options.headerTimeout)
-  connection.loop.service.metrics.inFlight.add(1, ordering: .relaxed)
-  return Unmanaged.passRetained(exchange).toOpaque()
+  connection(pointer) { $0.begin(target) }
+  return pointer
 }
 
 private func handleRequest(
@@ -73,8 +73,7 @@ private func handleRequest(
   _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
   guard let pointer = slot?.pointee, let method, let version, let size else { return .NO }
-  return Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
-    .handle(method: method, version: version, data: data, size: size)
+  return connection(pointer) { $0.handle(method: method, version: version, data: data, size: size) }
 }
 
 private func completeRequest(
@@ -83,9 +82,7 @@ private func completeRequest(
 ) {
   guard let slot, let pointer = slot.pointee else { return }
   slot.pointee = nil
-  let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
-  exchange.connection.loop.service.metrics.inFlight.subtract(1, ordering: .relaxed)
-  exchange.complete(isDelivered: how == .REQUEST_TERMINATED_COMPLETED_OK)
+  connection(pointer) { $0.complete(isDelivered: how == .REQUEST_TERMINATED_COMPLETED_OK) }
 }
 
 private func logLine(

@@ -25,7 +25,7 @@ struct Gate: Sendable {
       throw Problem(501, "UnknownMethod", "The request's method is not one that the service knows.")
     }
     try checkTarget(target, isWhole: isWhole)
-    if let problem = fields.problem { throw problem }
+    if let fault = fields.fault { throw fault.problem }
     if fields.isChunked, fields.contentLength != nil || isOld {
       throw Problem(
         400, "MalformedHeader",
@@ -77,7 +77,7 @@ struct Gate: Sendable {
       name = host.slice(0..<colon)
     }
     guard !name.isEmpty, name.allSatisfy(Gate.isHost) else { throw Gate.malformedHost() }
-    if isUnix { return }
+    if isUnix || name.equals("localhost") || name.equals("127.0.0.1") { return }
     let isKnown = hosts.contains { known in
       known.count == name.count && zip(known, name).allSatisfy { $0 == ($1 &- 0x41 < 26 ? $1 | 0x20 : $1) }
     }

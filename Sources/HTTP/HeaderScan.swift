@@ -13,7 +13,7 @@ struct HeaderScan {
   private(set) var isCrossSite = false
   private(set) var expectsContinue = false
   /// The first field that is wrong.
-  private(set) var problem: Problem?
+  private(set) var fault: Fault?
   private var count = 0
   private var bytes = 0
   /// Where the next name must be.
@@ -34,70 +34,67 @@ struct HeaderScan {
   var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 
   mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    guard problem == nil else { return }
+    guard fault == nil else { return }
     count += 1
     bytes += name.count + value.count + 4
     if count > 64 || bytes > 8192 {
-      problem = Problem(431, "HeadersTooLarge", "A request has at most 64 header fields and 8 KiB of them.")
+      fault = .tooLarge
     } else if let next, next != name.baseAddress {
-      problem = HeaderScan.gap
+      fault = .gap
     } else if name.isEmpty || !name.allSatisfy(ByteClass.isToken) {
-      problem = Problem(400, "MalformedHeader", "The name of a header field is not a token.")
+      fault = .name
     } else if value.contains(where: ByteClass.isControl) {
-      problem = Problem(400, "MalformedHeader", "The value of a header field has a control byte.")
+      fault = .value
     } else {
       examine(name, value)
     }
     if next != nil { next = value.baseAddress.map { $0 + value.count + 2 } }
   }
 
-  static let gap = Problem(
-    400, "MalformedHeader", "A header field is folded, has no name or has a NUL, or a line ends without CR.")
-
   /// Names that matter here differ in length, but for a few; all others cost one comparison.
   private mutating func examine(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
     switch name.count {
-    case 4 where name.equalsIgnoringCase("host"): host = once(host, value, "Host")
-    case 6 where name.equalsIgnoringCase("origin"): origin = once(origin, value, "Origin")
+    case 4 where name.equalsIgnoringCase("host"): host = once(host, value)
+    case 6 where name.equalsIgnoringCase("origin"): origin = once(origin, value)
     case 6 where name.equalsIgnoringCase("expect"):
       if value.equalsIgnoringCase("100-continue") {
         expectsContinue = true
       } else {
-        problem = Problem(417, "ExpectationFailed", "The only expectation that is met is `100-continue`.")
+        fault = .expectation
       }
-    case 12 where name.equalsIgnoringCase("content-type"): contentType = once(contentType, value, "Content-Type")
-    case 13 where name.equalsIgnoringCase("authorization"): authorization = once(authorization, value, "Authorization")
+    case 12 where name.equalsIgnoringCase("content-type"): contentType = once(contentType, value)
+    case 13 where name.equalsIgnoringCase("authorization"): authorization = once(authorization, value)
     case 14 where name.equalsIgnoringCase("content-length"): addContentLength(value)
     case 14 where name.equalsIgnoringCase("sec-fetch-site"):
       isCrossSite = value.equalsIgnoringCase("cross-site") || value.equalsIgnoringCase("same-site")
     case 16 where name.equalsIgnoringCase("content-encoding"):
       if !value.equalsIgnoringCase("identity") {
-        problem = Problem(415, "UnsupportedEncoding", "Bodies are taken as they are, without a Content-Encoding.")
+        fault = .contentEncoding
       }
     case 17 where name.equalsIgnoringCase("transfer-encoding"):
       if isChunked {
-        problem = Problem(400, "MalformedHeader", "Transfer-Encoding is given twice.")
+        fault = .repeated
       } else if value.equalsIgnoringCase("chunked") {
         isChunked = true
       } else {
-        problem = Problem(501, "UnsupportedEncoding", "The only Transfer-Encoding that is understood is `chunked`.")
+        fault = .transferEncoding
       }
     default: break
     }
   }
 
   private mutating func once(
-    _ field: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer, _ name: StaticString
-  ) -> UnsafeRawBufferPointer? {
-    if field != nil { problem = Problem(400, "MalformedHeader", "\(name) is given more than once.") }
+    _ field: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer
+  ) -> UnsafeRawBufferPointer {
+    if field != nil { fault = .repeated }
     return value
   }
 
   private mutating func addContentLength(_ value: UnsafeRawBufferPointer) {
     if contentLength != nil {
-      problem = Problem(400, "MalformedHeader", "Content-Length is given more than once.")
+      fault = .repeated
     } else if value.isEmpty || !value.allSatisfy(ByteClass.isDigit) {
-      problem = Problem(400, "MalformedHeader", "Content-Length is not a number.")
+      fault = .contentLength
     } else {
       contentLength = value.reduce(0) { length, digit in
         let (tens, overflow) = length.multipliedReportingOverflow(by: 10)
@@ -105,5 +102,30 @@ struct HeaderScan {
         return overflow || carry ? .max : sum
       }
     }
+  }
+}
+
+extension HeaderScan {
+  /// What is wrong with a field: small, so that a good request does not pay for it.
+  enum Fault {
+    case tooLarge, gap, name, value, repeated, contentLength, transferEncoding, contentEncoding, expectation
+
+    var problem: Problem {
+      switch self {
+      case .tooLarge: Problem(431, "HeadersTooLarge", "A request has at most 64 header fields and 8 KiB of them.")
+      case .gap: malformed("A header field is folded, has no name or has a NUL, or a line ends without CR.")
+      case .name: malformed("The name of a header field is not a token.")
+      case .value: malformed("The value of a header field has a control byte.")
+      case .repeated: malformed("A header field is given more than once that may be given once.")
+      case .contentLength: malformed("Content-Length is not a number.")
+      case .transferEncoding:
+        Problem(501, "UnsupportedEncoding", "The only Transfer-Encoding that is understood is `chunked`.")
+      case .contentEncoding:
+        Problem(415, "UnsupportedEncoding", "Bodies are taken as they are, without a Content-Encoding.")
+      case .expectation: Problem(417, "ExpectationFailed", "The only expectation that is met is `100-continue`.")
+      }
+    }
+
+    private func malformed(_ detail: String) -> Problem { Problem(400, "MalformedHeader", detail) }
   }
 }

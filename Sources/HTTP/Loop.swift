@@ -2,7 +2,6 @@ import CLinux
 import CMicroHTTPD
 import Glibc
 import Linux
-import Synchronization
 
 /// One thread that reads requests and writes responses. All of libmicrohttpd is called by it alone.
 final class Loop: @unchecked Sendable {
@@ -13,6 +12,8 @@ final class Loop: @unchecked Sendable {
   private let stopAt = Atomic<UInt64>(.max)
   private let isStopping = Atomic(false)
   private var thread = pthread_self()
+  private let ticker: Ticker
+  private var isTickDue = false
 
   /// The time of this turn, in nanoseconds.
   private(set) var now = Deadline.now.nanoseconds
@@ -31,12 +32,17 @@ final class Loop: @unchecked Sendable {
   init(_ service: Service, _ listeners: [Listener]) throws(SystemError) {
     self.service = service
     epoll = try Epoll()
+    ticker = try Ticker(milliseconds: Swift.max(service.options.tick, 1))
+    try epoll.add(ticker.descriptor, for: EPOLLIN.rawValue, token: Token.tick)
     acceptor = Acceptor(listeners)
     try acceptor.resume(epoll)
   }
 
-  /// The moment that is `seconds` after this turn began.
-  func moment(in seconds: Double) -> UInt64 { Deadline(nanoseconds: now).advanced(seconds: seconds).nanoseconds }
+  /// The moment that is `nanoseconds` after this turn began.
+  func moment(after nanoseconds: UInt64) -> UInt64 {
+    let (moment, overflow) = now.addingReportingOverflow(nanoseconds)
+    return overflow ? .max : moment
+  }
 
   // MARK: From any thread
 
@@ -62,9 +68,8 @@ final class Loop: @unchecked Sendable {
     thread = pthread_self()
     let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 256)
     defer { events.deallocate() }
-    var nextTick = now
     while true {
-      let count = epoll.wait(events, milliseconds: patience(until: nextTick))
+      let count = epoll.wait(events, milliseconds: patience())
       now = Deadline.now.nanoseconds
       for event in events.prefix(count) { take(event) }
       if service.isDraining.load(ordering: .relaxed), !isDraining { drain() }
@@ -72,8 +77,8 @@ final class Loop: @unchecked Sendable {
       acceptor.acceptAll(for: self)
       resumeReady()
       runDirty()
-      if now >= nextTick {
-        nextTick = now &+ UInt64(service.options.tick) * 1_000_000
+      if isTickDue {
+        isTickDue = false
         acceptor.tick(self)
         reap()
       }
@@ -83,14 +88,13 @@ final class Loop: @unchecked Sendable {
   }
 
   /// How long to wait for an event.
-  private func patience(until tick: UInt64) -> CInt {
+  private func patience() -> CInt {
+    ticker.set(running: !connections.isEmpty || acceptor.needsTick)
     if !dirty.isEmpty || acceptor.isPending || ready.withLock({ !$0.isEmpty }) { return 0 }
-    if isStopping.load(ordering: .acquiring) { return 5 }
-    if connections.isEmpty, !acceptor.needsTick { return -1 }
-    return tick > now ? CInt((tick - now) / 1_000_000) + 1 : 0
+    return isStopping.load(ordering: .acquiring) ? 5 : -1
   }
 
-  private var isIdle: Bool { connections.allSatisfy { $0.exchange == nil } }
+  private var isIdle: Bool { connections.allSatisfy(\.isIdle) }
 
   /// Tokens are small numbers for listeners and daemons, and addresses for suspended connections.
   private func take(_ event: epoll_event) {
@@ -99,6 +103,9 @@ final class Loop: @unchecked Sendable {
       epoll.acknowledgeWake()
     } else if token < Token.daemons {
       acceptor.mark(Int(token))
+    } else if token == Token.tick {
+      ticker.acknowledge()
+      isTickDue = true
     } else if token < Token.end {
       mark(daemons[Int(token - Token.daemons)])
     } else if let address = UnsafeMutableRawPointer(bitPattern: UInt(token)) {
@@ -109,6 +116,7 @@ final class Loop: @unchecked Sendable {
 
   enum Token {
     static let daemons: UInt64 = 1024
+    static let tick: UInt64 = 2047
     static let end: UInt64 = 2048
   }
 
@@ -119,20 +127,23 @@ final class Loop: @unchecked Sendable {
   }
 
   private func runDirty() {
-    let list = dirty
-    dirty.removeAll(keepingCapacity: true)
-    for daemon in list {
+    // What is marked meanwhile comes behind these, for the next turn; the array keeps its memory.
+    let count = dirty.count
+    for index in 0..<count {
+      let daemon = dirty[index]
       daemon.isDirty = false
       if daemon.run() { mark(daemon) }
     }
+    dirty.removeFirst(count)
     letGo()
   }
 
   /// The library forgets a connection that it closes because a body ends with an error, until it happens to be the one that
   /// was quiet for the longest. What it is told to resume it looks at.
   private func letGo() {
+    if broken.isEmpty { return }
     let list = broken
-    broken.removeAll(keepingCapacity: true)
+    broken = []
     for connection in list {
       guard let raw = connection.raw else { continue }
       MHD_suspend_connection(raw)
@@ -174,7 +185,7 @@ final class Loop: @unchecked Sendable {
   }
 
   private func hangUp(_ connection: Connection) {
-    connection.exchange?.isHungUp = true
+    connection.isHungUp = true
     interrupt(connection)
   }
 
@@ -188,7 +199,7 @@ final class Loop: @unchecked Sendable {
   }
 
   private func end(_ connection: Connection, _ problem: Problem) {
-    if case .reply = connection.suspension { connection.exchange?.lastWord = problem }
+    if case .reply = connection.suspension { connection.lastWord = problem }
     interrupt(connection)
   }
 
@@ -257,7 +268,11 @@ final class Loop: @unchecked Sendable {
     return isComplaintExpected
   }
 
+  /// The library sets options of TCP on every connection that is given to it, and is told by a Unix socket that it has none.
+  private static let knownComplaints = ["Setting TCP_", "Failed to push the data from buffers"]
+
   func note(_ line: String) {
+    if Self.knownComplaints.contains(where: line.hasPrefix) { return }
     guard let suppressed = limiter.admit(at: now) else { return }
     service.observer?.note(line, suppressed: suppressed)
   }

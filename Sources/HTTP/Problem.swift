@@ -1,3 +1,5 @@
+public import JSONCodec
+
 /// An RFC 9457 problem document: every answer that is not a success.
 public struct Problem: Error, Sendable {
   public var status: Int
@@ -17,16 +19,9 @@ public struct Problem: Error, Sendable {
     case integer(Int)
   }
 
-  public struct FieldError: Hashable, Sendable {
-    /// A JSON pointer (RFC 6901) into the request's document, or the name of a query parameter or header as in `?timeout`.
-    public let pointer: String
-    public let detail: String
-
-    public init(_ pointer: String, _ detail: String) {
-      self.pointer = pointer
-      self.detail = detail
-    }
-  }
+  /// Where in the request something is wrong: a JSON pointer into its document, or the name of a query parameter or header
+  /// as in `?timeout`.
+  public typealias FieldError = JSONCodec.FieldError
 
   public init(_ status: Int, _ code: String, _ detail: String, errors: [FieldError] = []) {
     self.status = status

@@ -1,12 +1,12 @@
+import JSONCodec
+
 import Linux
 
 /// The parameters after `?`, decoded. Keys are unique and not empty, and all is UTF-8 without NUL: the gate saw to it.
 public struct Query: Sendable {
   public let parameters: [(name: String, value: String)]
 
-  static let empty = Query(parameters: [])
-
-  init(parameters: [(name: String, value: String)]) { self.parameters = parameters }
+  init(parameters: [(name: String, value: String)] = []) { self.parameters = parameters }
 
   public var isEmpty: Bool { parameters.isEmpty }
 
@@ -15,7 +15,7 @@ public struct Query: Sendable {
 
   /// Reads what follows the `?` of a target.
   static func parse(_ raw: UnsafeRawBufferPointer) throws(Problem) -> Query {
-    guard !raw.isEmpty else { return .empty }
+    guard !raw.isEmpty else { return Query() }
     var parameters: [(name: String, value: String)] = []
     var start = 0
     while start <= raw.count {

@@ -1,5 +1,4 @@
 import Linux
-import Synchronization
 
 /// The promise of a response to one parked request, kept exactly once: the first `send` counts, a hang-up ends it.
 public final class Reply: Sendable {
@@ -19,7 +18,7 @@ public final class Reply: Sendable {
     var cancel: (@Sendable () -> Void)?
   }
 
-  private let promise = Linux.Mutex(Promise())
+  private let promise = Mutex(Promise())
 
   public init() {}
 

@@ -1,5 +1,5 @@
+import Linux
 import Glibc
-import Synchronization
 
 /// What the server counts. Each number is exact; a snapshot is not one moment.
 public final class RequestMetrics: @unchecked Sendable {

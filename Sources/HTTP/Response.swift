@@ -36,21 +36,34 @@ public struct Response: Sendable {
 
   public static let noContent = Response(204).premade()
 
-  /// The same, made once for all the times that it is sent. Its body is no stream, and only `onUndelivered` and `with`
-  /// may change it afterwards.
-  public func premade() -> Response {
-    var response = self
-    response.prepared = PreparedResponse(self)
-    return response
+  /// One that is ready already. Only its status and `onUndelivered` may be set afterwards, and `with` be called: what else
+  /// there is of it is in `prepared`, so that copies of this cost little.
+  public init(_ prepared: PreparedResponse) {
+    self.init(prepared.status)
+    onUndelivered = prepared.onUndelivered
+    self.prepared = prepared
   }
+
+  /// The same, made once for all the times that it is sent. Its body is no stream.
+  public func premade() -> Response { Response(PreparedResponse(self)) }
 
   /// The same with a header added. The value must have no control bytes.
   public func with(_ name: String, _ value: String) -> Response {
-    var response = self
+    var response = whole
     response.headers.append((name, value))
-    response.prepared = nil
     return response
   }
+
+  /// The same with everything in its own fields.
+  var whole: Response {
+    guard var response = prepared?.original else { return self }
+    response.status = status
+    response.onUndelivered = onUndelivered
+    return response
+  }
+
+  /// How many bytes its body has, as far as that is known.
+  var count: Int { if case .bytes(let bytes) = body { bytes.count } else { 0 } }
 }
 
 /// A body whose length is not known when it begins.

@@ -1,13 +1,11 @@
 public import Linux
 
-import Synchronization
-
 /// An HTTP server: the routes behind the listening sockets.
 ///
 /// `start` once, then `drain` and `stop`. All methods may be called from any thread, but not from a handler.
 public final class Server: Sendable {
   private let service: Service
-  private let running = Linux.Mutex(Running())
+  private let running = Mutex(Running())
 
   private struct Running {
     var listeners: [Listener] = []

@@ -17,7 +17,7 @@ public struct ServerOptions: Sendable {
   /// The largest payload.
   public var maxMessage = 64 << 20
   /// What libmicrohttpd sets aside for a connection: its request's head and its pieces of body.
-  public var connectionMemory = 8192
+  public var connectionMemory = 6144
 
   public var headerTimeout = 10.0
   public var idleTimeout = 60.0

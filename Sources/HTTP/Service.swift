@@ -1,9 +1,10 @@
+import Linux
 import Glibc
-import Synchronization
 
 /// What the loops of a server share.
 final class Service: Sendable {
   let options: ServerOptions
+  let limits: Limits
   let router: Router
   let gate: Gate
   let tokens: Tokens
@@ -15,6 +16,7 @@ final class Service: Sendable {
 
   init(options: ServerOptions, routes: [Route], tokens: Tokens, observer: (any ServerObserver)?) {
     self.options = options
+    limits = Limits(options)
     self.tokens = tokens
     self.observer = observer
     router = Router(routes)

@@ -1,6 +1,5 @@
 import CMicroHTTPD
 import Linux
-import Synchronization
 
 /// A response's body that is pulled from its source as the client reads it.
 ///
@@ -12,25 +11,24 @@ final class StreamBody: Sendable {
   }
 
   private let source: any BodySource
-  private let state = Linux.Mutex(State.reading)
+  private let state = Mutex(State.reading)
 
   init(_ source: any BodySource) { self.source = source }
 
   /// Reads once, and once more for each wake that came before there was anything to suspend.
-  func read(into buffer: UnsafeMutableRawBufferPointer, for exchange: Exchange) -> Int {
-    guard !exchange.isHungUp else { return exchange.endBody() }
+  func read(into buffer: UnsafeMutableRawBufferPointer, for connection: Connection) -> Int {
+    guard !connection.isHungUp else { return connection.endBody() }
     while true {
       state.withLock { state in if case .woken = state { state = .reading } }
       switch source.read(into: buffer, wake: { [self] in wake() }) {
       case .bytes(let count) where count > 0:
-        exchange.connection.progress()
+        connection.progress()
         return count
       case .bytes, .end: return Int(cmhd_end_of_stream)
       case .abort:
-        exchange.connection.loop.expectComplaint()
+        connection.loop.expectComplaint()
         return Int(cmhd_end_with_error)
       case .parked:
-        let connection = exchange.connection
         guard !connection.loop.isDraining else { return Int(cmhd_end_of_stream) }
         let isParked = state.withLock { state -> Bool in
           if case .woken = state { return false }
@@ -38,7 +36,7 @@ final class StreamBody: Sendable {
           return true
         }
         if isParked {
-          exchange.suspend(.stream(self))
+          connection.suspend(.stream(self))
           return 0
         }
       }

@@ -3,7 +3,6 @@ import Linux
 import CGnuTLS
 import CMicroHTTPD
 import Glibc
-import Synchronization
 
 /// The bearer tokens that are let in, as SHA-256 digests; the tokens themselves are not kept. Any thread may use it.
 ///

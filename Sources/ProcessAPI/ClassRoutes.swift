@@ -25,7 +25,9 @@ struct ClassRoutes: Sendable {
     return .now(
       page.response(manager.classes) { made in
         label.map { made.template.labels?.contains($0) == true } ?? true
-      } json: { $0.json() })
+      } json: {
+        $0.json()
+      })
   }
 
   private func create(_ request: Request) throws(Problem) -> Answer {

@@ -27,21 +27,20 @@ struct EventRoutes: Sendable {
     var parameters = Parameters(request)
     let after = try lastEvent(request, &parameters)
     try parameters.finish()
-    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
     let name = process.name
     return .now(
       .events(
-        follow(after: after ?? process.eventsBefore) { $0.name == name && $0.type.hasPrefix("process.") } isLast: {
+        follow(after: after ?? process.eventsBefore) {
+          $0.name == name && $0.type.hasPrefix("process.")
+        } isLast: {
           $0.type == "process.deleted"
         }))
   }
 
   private func lastEvent(_ request: Request, _ parameters: inout Parameters) throws(Problem) -> UInt64? {
     let after = parameters.integer("after", in: 0...Int.max)
-    // A browser that reconnects tells where it was by the header.
-    guard let header = request.header("last-event-id") else { return after.map { UInt64($0) } }
-    guard let id = UInt64(header) else { throw .invalid([.init("Last-Event-ID", "must be the id of an event")]) }
-    return id
+    return try request.lastEventID() ?? after.map { UInt64($0) }
   }
 
   private func follow(

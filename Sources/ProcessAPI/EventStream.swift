@@ -52,7 +52,10 @@ final class EventStream: BodySource, @unchecked Sendable {
     return .bytes(count)
   }
 
-  func close() { ticket?.hangUp() }
+  func close() {
+    ticket?.hangUp()
+    ticket = nil  // What it parked holds this stream.
+  }
 
   private func load(_ text: String) {
     pending = Array(text.utf8)

@@ -19,7 +19,7 @@ struct HealthRoutes: Sendable {
     ]
   }
 
-  private static let ok = Response.json(Bytes(#"{"status":"ok"}"#))
+  private static let ok = Response.json(Bytes(#"{"status":"ok"}"#)).premade()
 
   private func health(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()

@@ -31,7 +31,9 @@ final class OutputEvents {
     guard follow else { return .end }
     return step(wake) { orPark throws(CoreError) in
       try process.waitForOutput(selection, at: offset, until: deadline, orPark: orPark)
-    } _: { .again }
+    } _: {
+      .again
+    }
   }
 
   private func output(_ count: Int, _ stream: OutputStream) -> String {

@@ -27,15 +27,13 @@ struct OutputRoutes: Sendable {
     let given = parameters.integer("offset", in: -Int.max...Int.max)
     let follow = parameters.bool("follow")
     try parameters.finish()
-    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    let resumed = try request.lastEventID()
+    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
 
     let range = process.outputRange(selection)
     var offset = given.map { $0 < 0 ? range.end - min(range.end, UInt64(-$0)) : UInt64($0) } ?? 0
     if request.header("accept")?.contains("text/event-stream") == true {
-      if let header = request.header("last-event-id") {
-        guard let resumed = UInt64(header) else { throw .invalid([.init("Last-Event-ID", "must be an offset")]) }
-        offset = resumed
-      }
+      if let resumed { offset = resumed }
       return .now(.events(OutputEvents(process, selection, from: offset, follow: follow ?? true).produce))
     }
     return .now(
@@ -55,7 +53,8 @@ struct OutputRoutes: Sendable {
     // Bytes may fall out while we copy; what follows such a gap is left to the next request, which reports it.
     while count < bytes.count,
       case .bytes(let more, _) = process.readOutput(
-        selection, at: start + UInt64(count), into: UnsafeMutableRawBufferPointer(rebasing: bytes.mutableBuffer[count...]))
+        selection, at: start + UInt64(count),
+        into: UnsafeMutableRawBufferPointer(rebasing: bytes.mutableBuffer[count...]))
     {
       count += more
     }
@@ -112,7 +111,9 @@ private final class OutputFollower: BodySource, @unchecked Sendable {
       ticket = nil
       let step = step({ _ in wake() }) { orPark throws(CoreError) in
         try process.waitForOutput(selection, at: offset, until: nil, orPark: orPark)
-      } _: { .again }
+      } _: {
+        .again
+      }
       switch step {
       case .parked(let ticket):
         self.ticket = ticket
@@ -123,5 +124,8 @@ private final class OutputFollower: BodySource, @unchecked Sendable {
     }
   }
 
-  func close() { ticket?.hangUp() }
+  func close() {
+    ticket?.hangUp()
+    ticket = nil  // What it parked holds this body.
+  }
 }

@@ -31,7 +31,8 @@ extension Parameters {
     let cursor = text("cursor")
     if let cursor, UInt64(cursor) == nil { let _: Int? = fail("cursor", "must be the `next` of an earlier page") }
     return Page(
-      prefix: text("prefix") ?? "", cursor: cursor.flatMap { UInt64($0) } ?? 0, limit: integer("limit", in: 1...1000) ?? 100)
+      prefix: text("prefix") ?? "", cursor: cursor.flatMap { UInt64($0) } ?? 0,
+      limit: integer("limit", in: 1...1000) ?? 100)
   }
 
   /// `label=NAME=VALUE`.
@@ -46,6 +47,13 @@ extension Request {
   /// For operations that take none: an unknown parameter is an error and not a wish that nobody reads.
   func noParameters() throws(Problem) {
     if !query.isEmpty { try Parameters(self).finish() }
+  }
+
+  /// Where a client was that reconnects; browsers send it by themselves. No larger than what JSON's integers may be here.
+  func lastEventID() throws(Problem) -> UInt64? {
+    guard let header = header("last-event-id") else { return nil }
+    guard let id = Int(header), id >= 0 else { throw .invalid([.init("Last-Event-ID", "must be the id of an event")]) }
+    return UInt64(id)
   }
 
   /// A path parameter that is to be a new resource's name.

@@ -1,4 +1,5 @@
 import HTTP
+import JSONCodec
 import Linux
 
 /// Reads a request's query and collects everything that is wrong with it, unknown parameters included.
@@ -33,8 +34,10 @@ struct Parameters {
 
   mutating func seconds(_ name: String) -> Double? {
     guard let text = text(name) else { return nil }
-    // Double reads more than decimals: hexadecimal, "inf", "nan".
-    guard !text.isEmpty, text.utf8.allSatisfy({ "0123456789.".utf8.contains($0) }), let value = Double(text) else {
+    // As JSON has numbers, because clients print small ones with an exponent. Double reads more: hexadecimal, "inf", "nan".
+    guard text.utf8.allSatisfy({ "0123456789.eE+-".utf8.contains($0) }), let value = Double(text), value >= 0,
+      value.isFinite
+    else {
       return fail(name, "must be a number of seconds, 0 or more")
     }
     return value

@@ -14,6 +14,7 @@ extension Problem {
     case .alreadyStarted: self.init(409, "AlreadyStarted", error.detail)
     case .notRunning: self.init(409, "NotRunning", error.detail)
     case .stillRunning: self.init(409, "StillRunning", error.detail)
+    case .inUse: self.init(409, "InUse", error.detail)
     case .brokenPipe: self.init(410, "BrokenPipeError", error.detail)
     case .closed: self.init(410, "Closed", error.detail)
     case .quota:
@@ -23,8 +24,9 @@ extension Problem {
       self.init(503, "Draining", error.detail)
       headers = [("Retry-After", "1")]
     case .spawn(let step, let cause):
-      // For want of memory or descriptors the same request may succeed later; anything else is wrong with the request.
-      let isTransient = ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].contains(cause.symbol)
+      // For want of memory or descriptors of ours the same request may succeed later; anything else is wrong with it.
+      let isTransient =
+        ["clone", "fds"].contains(step) && ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].contains(cause.symbol)
       self.init(isTransient ? 503 : 422, "SpawnError", error.detail)
       members = [("step", .text(step)), ("errno", .text(cause.symbol))]
       if isTransient { headers = [("Retry-After", "1")] }
@@ -64,7 +66,7 @@ extension Fields {
   /// Throws everything that was found wrong, as one problem.
   func check() throws(Problem) {
     do throws(FieldErrors) { try finish() } catch {
-      throw .invalid(error.all.map { Problem.FieldError($0.pointer, $0.detail) })
+      throw .invalid(error.all)
     }
   }
 }

@@ -70,7 +70,8 @@ extension Fields {
   /// An integer, or octal digits in a string as in a shell.
   fileprivate func umask() -> UInt32? {
     guard kind("umask") == .string else { return integer("umask", in: 0...0o777).map { UInt32($0) } }
-    guard let text = string("umask"), let value = UInt32(text, radix: 8), value <= 0o777 else {
+    // A number may have a sign in Swift.
+    guard let text = string("umask"), text.first != "+", let value = UInt32(text, radix: 8), value <= 0o777 else {
       fail("umask", "must be octal digits up to 777")
       return nil
     }
@@ -153,7 +154,8 @@ private func isVariableName(_ name: String) -> Bool {
   guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else { return false }
   return name.utf8.allSatisfy { byte in
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"),
       UInt8(ascii: "_"):
       true
     default: false

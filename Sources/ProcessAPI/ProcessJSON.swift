@@ -1,8 +1,16 @@
+import HTTP
 import JSONCodec
 import Linux
 import ProcessCore
 
 extension Process {
+  /// The representation as it is sent.
+  var rendered: Response {
+    let object = rendering.object { PreparedResponse(.json(json().dump())) }
+    guard let prepared = object as? PreparedResponse else { preconditionFailure("nobody else renders processes") }
+    return Response(prepared)
+  }
+
   /// The representation of openapi.yaml's `Process`. Values of environment variables and the text of stdin are secrets and
   /// are not in it.
   func json() -> JSON {
@@ -68,7 +76,11 @@ extension ProcessTemplate {
     object.set("stdin", stdin?.word)
     object.set("stdout", stdout?.word)
     object.set("stderr", stderr?.word)
-    if let ignoredSignals { object.set("signals", dispositionsJSON(ignoredSignals)) } else { object.set("signals", JSON.null()) }
+    if let ignoredSignals {
+      object.set("signals", dispositionsJSON(ignoredSignals))
+    } else {
+      object.set("signals", JSON.null())
+    }
     if let limits { object.set("limits", limitsJSON(limits)) } else { object.set("limits", JSON.null()) }
     if let timeout { object.set("timeout", timeout.json()) } else { object.set("timeout", JSON.null()) }
     object.set("daemon", isDaemon)

@@ -38,7 +38,9 @@ struct ProcessRoutes: Sendable {
       page.response(manager.processes) { process in
         guard state == nil || process.snapshot.state == state else { return false }
         return label.map { process.spec.labels.contains($0) } ?? true
-      } json: { $0.json() })
+      } json: {
+        $0.json()
+      })
   }
 
   private func create(_ request: Request) throws(Problem) -> Answer {
@@ -51,10 +53,26 @@ struct ProcessRoutes: Sendable {
     let (input, isToStart) = try self.input(request)
     let name = try request.name(0)
     if let named = input.name, named != name { throw .invalid([.init("/name", "must be the name in the path")]) }
-    guard let same = manager.processes.find(name.text) else { return try make(name, input.template, isToStart, request) }
-    let spec = try core { () throws(CoreError) in try manager.resolve(input.template) }
-    guard same.spec == spec else { throw Problem(409, "AlreadyExists", "the process is there with other settings") }
-    return .now(.json(same.json().dump()))
+    if let answer = try same(name, input.template, request) { return answer }
+    do throws(Problem) { return try make(name, input.template, isToStart, request) } catch {
+      // Somebody else may have been quicker by a moment.
+      if error.code == "AlreadyExists", let answer = try same(name, input.template, request) { return answer }
+      throw error
+    }
+  }
+
+  /// The process that has the name, or is about to have it: one that is being started is waited for. nil: there is none.
+  private func same(_ name: Name, _ template: ProcessTemplate, _ request: Request) throws(Problem) -> Answer? {
+    let there = manager.processes.find(name.text)
+    guard let process = there ?? manager.processes.claimant(name) else { return nil }
+    let spec = try core { () throws(CoreError) in try manager.resolve(template) }
+    guard process.spec == spec else { throw Problem(409, "AlreadyExists", "the process is there with other settings") }
+    if there != nil { return .now(process.rendered) }
+    return try request.wait { orPark throws(CoreError) in
+      try process.waitUntilMade(orPark: orPark)
+    } _: { _ in
+      process.rendered
+    }
   }
 
   private func input(_ request: Request) throws(Problem) -> (ProcessInput, isToStart: Bool) {
@@ -80,7 +98,9 @@ struct ProcessRoutes: Sendable {
   }
 
   private func created(_ process: Process) -> Response {
-    .json(process.json().dump(), status: 201).with("Location", "/v1/processes/\(process.name)")
+    var response = process.rendered.with("Location", "/v1/processes/\(process.name)")
+    response.status = 201
+    return response
   }
 
   private func current(_ request: Request) throws(Problem) -> Answer {
@@ -92,7 +112,7 @@ struct ProcessRoutes: Sendable {
 
   private func get(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    return .now(.json(try find(request).json().dump()))
+    return .now(try find(request).rendered)
   }
 
   private func delete(_ request: Request) throws(Problem) -> Answer {
@@ -108,7 +128,7 @@ struct ProcessRoutes: Sendable {
     return try request.later { completion throws(CoreError) in
       try process.start(then: completion)
     } _: { _ in
-      .json(process.json().dump())
+      process.rendered
     }
   }
 
@@ -120,7 +140,7 @@ struct ProcessRoutes: Sendable {
     return try request.wait { orPark throws(CoreError) in
       try process.join(until: deadline, orPark: orPark)
     } _: { _ in
-      .json(process.json().dump())
+      process.rendered
     }
   }
 
@@ -136,25 +156,25 @@ struct ProcessRoutes: Sendable {
       return try request.later { completion throws(CoreError) in
         try process.signalTree(number) { completion(.success(())) }
       } _: {
-        .json(process.json().dump())
+        process.rendered
       }
     }
     try core { () throws(CoreError) in try process.signal(number, toGroup: target == .group) }
-    return .now(.json(process.json().dump()))
+    return .now(process.rendered)
   }
 
   private func terminate(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
     let process = try findOwn(request)
     try core { () throws(CoreError) in try process.terminate() }
-    return .now(.json(process.json().dump()))
+    return .now(process.rendered)
   }
 
   private func kill(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
     let process = try findOwn(request)
     try core { () throws(CoreError) in try process.kill() }
-    return .now(.json(process.json().dump()))
+    return .now(process.rendered)
   }
 
   private func stop(_ request: Request) throws(Problem) -> Answer {
@@ -206,7 +226,7 @@ struct ProcessRoutes: Sendable {
   }
 
   private func find(_ request: Request) throws(Problem) -> Process {
-    guard let process = manager.processes.find(request.parameter(0)) else { throw .notFound("process") }
+    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
     return process
   }
 

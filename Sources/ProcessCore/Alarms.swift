@@ -66,6 +66,16 @@ public final class Alarms: Sendable {
     }
   }
 
+  /// Calls all alarms off: nobody will ring them any more.
+  func unsetAll() {
+    let forgotten = state.withLock { state -> [Alarm] in
+      defer { state.heap = [] }
+      for alarm in state.heap { alarm.position = -1 }
+      return state.heap
+    }
+    _ = forgotten  // Let go outside the lock.
+  }
+
   var count: Int { state.withLock { $0.heap.count } }
 }
 

@@ -14,6 +14,8 @@ public struct CoreError: Error, Hashable, Sendable {
     case notRunning
     /// The operation needs a process that has ended (Python's `close()`: ValueError).
     case stillRunning
+    /// Another resource is made from it.
+    case inUse
     /// Nobody reads the other end any more.
     case brokenPipe
     /// The resource was deleted or closed while somebody waited on it.

@@ -45,8 +45,16 @@ public final class EventLog: Sendable {
   public var lastID: UInt64 { monitor.read { $0.lastID } }
 
   func publish(_ type: String, _ name: Name, _ details: [(name: String, value: Event.Value)] = []) {
+    record(type, name, details)()
+  }
+
+  /// Writes an event down for a caller that holds another lock. Followers are told of it by calling what is returned, once
+  /// that lock is released.
+  func record(
+    _ type: String, _ name: Name, _ details: [(name: String, value: Event.Value)] = []
+  ) -> () -> Void {
     let at = WallTime.now
-    monitor.change { state in
+    return monitor.changeQuietly { state in
       state.lastID += 1
       if state.events.count == capacity { state.events.removeFirst() }
       state.events.append(Event(id: state.lastID, at: at, type: type, name: name, details: details))

@@ -3,21 +3,21 @@ import Glibc
 import Linux
 
 /// The pidfd of a running child: readable once it has ended.
-final class ExitSource: ReactorSource, @unchecked Sendable {
-  // Sendable: `fd` and `token` are set before the reactor knows the source, and touched on its thread afterwards.
+final class ExitSource: ReactorSource {
   private let process: Process
   private let pipes: [OutputPipe]
-  private var fd: CInt = -1
-  private var token: UInt64 = 0
+  private let fd: CInt
+  private let token: UInt64
 
-  init(_ process: Process, _ pipes: [OutputPipe]) {
+  init(_ process: Process, _ pipes: [OutputPipe], pidfd: CInt) {
     self.process = process
     self.pipes = pipes
+    fd = pidfd
+    token = process.context.reactor.makeToken()
   }
 
-  func watch(_ pidfd: CInt, on reactor: Reactor) throws(SystemError) {
-    fd = pidfd
-    token = try reactor.watch(pidfd, for: EPOLLIN.rawValue, self)
+  func watch(on reactor: Reactor) throws(SystemError) {
+    try reactor.watch(fd, for: EPOLLIN.rawValue, token: token, self)
   }
 
   func ready(_ events: UInt32, on reactor: Reactor) {
@@ -32,21 +32,25 @@ extension Process {
   /// Reaps the child and tells everybody.
   func didExit(_ pipes: [OutputPipe]) {
     let alarms = context.alarms
-    let exit = life.change { life -> ProcessExit in
+    context.options.didEnd(self)  // Its token dies before anybody is told of the end.
+    var tellFollowers: () -> Void = {}
+    life.change { life in
       // Under the lock, so that nobody signals the group of a pid that is being given back.
       let status = life.pidfd.take()?.reap() ?? .lost
       let exit = ProcessExit(status: status, reason: reason(status, life.askedFor), at: .now)
       life.phase = .ended
       life.exit = exit
+      rendering.expire()
       if let clock = life.clock.take() { alarms.unset(clock) }
       if let timeout = life.timeout.take() { alarms.unset(timeout) }
       if let pid = life.pid { context.orphans.disown(pid) }
-      return exit
+      // Before those who wait for the end are told, since they may want the place.
+      context.releaseRunning()
+      // Before those who wait are told, so that no event that they cause comes before this one.
+      tellFollowers = context.events.record("process.exited", name, details(exit))
     }
-    context.releaseRunning()
+    tellFollowers()
     input.change { $0.close() }
-    context.events.publish("process.exited", name, details(exit))
-    context.options.didEnd(self)
     context.orphans.reap()
     if pipes.contains(where: \.isOpen) {
       alarms.set(DrainAlarm(pipes, context.reactor), at: .after(seconds: context.options.drainSeconds))

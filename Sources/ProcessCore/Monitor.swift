@@ -29,9 +29,9 @@ public final class Monitor<State: ~Copyable>: Sendable {
       Guarded(state: state, lanes: (0..<lanes).map { _ in ParkingLane() }, end: nil))
   }
 
-  /// Looks at the state. `body` must not change anything that a waiter waits for.
-  public func read<T>(_ body: (inout State) -> sending T) -> sending T {
-    guarded.withLock { body(&$0.state) }
+  /// Looks at the state, or changes what no waiter waits for.
+  public func read<T, E: Error>(_ body: (inout State) throws(E) -> sending T) throws(E) -> sending T {
+    try guarded.withLock { guarded throws(E) in try body(&guarded.state) }
   }
 
   /// Changes the state, then tries the parked attempts again.
@@ -43,6 +43,16 @@ public final class Monitor<State: ~Copyable>: Sendable {
       finished = retry(&guarded)
       return result
     }
+  }
+
+  /// As `change`, for a caller that holds another lock: those that can proceed are told by calling what is returned, once that
+  /// lock is released.
+  func changeQuietly(_ body: (inout State) -> Void) -> () -> Void {
+    let finished = guarded.withLock { guarded in
+      body(&guarded.state)
+      return retry(&guarded)
+    }
+    return { for waiter in finished { waiter.finish() } }
   }
 
   /// Makes an attempt, and parks it until `deadline` (nil: for as long as it takes) when it cannot succeed yet.

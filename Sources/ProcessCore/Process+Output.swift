@@ -14,7 +14,8 @@ extension Process {
 
   /// Waits until a read at `offset` would find something.
   public func waitForOutput(
-    _ selection: OutputSelection, at offset: UInt64, until deadline: Deadline?, orPark completion: () -> Completion<Void>
+    _ selection: OutputSelection, at offset: UInt64, until deadline: Deadline?,
+    orPark completion: () -> Completion<Void>
   ) throws(CoreError) -> Attempted<Void> {
     try output.attempt(
       in: Self.readers, until: deadline,
@@ -34,16 +35,17 @@ extension Process {
 /// The read end of a child's stdout or stderr, emptied by the reactor as fast as the child writes: a reader over HTTP,
 /// however slow, never holds it up.
 final class OutputPipe: ReactorSource, @unchecked Sendable {
-  // Sendable: `fd` and `token` are set before the reactor knows the pipe, and touched on the reactor's thread afterwards.
+  // Sendable: `fd` is touched on the reactor's thread alone once the reactor knows the pipe.
   private let process: Process
   private let stream: OutputStream
   private var fd: CInt
-  private var token: UInt64 = 0
+  private let token: UInt64
 
   init(_ process: Process, _ stream: OutputStream, owning fd: CInt) {
     self.process = process
     self.stream = stream
     self.fd = fd
+    token = process.context.reactor.makeToken()
   }
 
   deinit { if fd >= 0 { Glibc.close(fd) } }
@@ -51,7 +53,7 @@ final class OutputPipe: ReactorSource, @unchecked Sendable {
   var isOpen: Bool { fd >= 0 }
 
   func watch(on reactor: Reactor) throws(SystemError) {
-    token = try reactor.watch(fd, for: EPOLLIN.rawValue, self)
+    try reactor.watch(fd, for: EPOLLIN.rawValue, token: token, self)
   }
 
   func ready(_ events: UInt32, on reactor: Reactor) {
@@ -72,7 +74,10 @@ final class OutputPipe: ReactorSource, @unchecked Sendable {
     let buffer = reactor.buffer
     let count = Glibc.read(fd, buffer.baseAddress, buffer.count)
     if count > 0 {
-      process.output.change { $0.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: stream) }
+      process.output.change { log in
+        log.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: stream)
+        process.rendering.expire()
+      }
       return count
     }
     if count == 0 || (errno != EAGAIN && errno != EINTR) { close(on: reactor) }
@@ -84,6 +89,9 @@ final class OutputPipe: ReactorSource, @unchecked Sendable {
     reactor.unwatch(fd, token: token)
     Glibc.close(fd)
     fd = -1
-    process.output.change { $0.close(stream) }
+    process.output.change { log in
+      log.close(stream)
+      process.rendering.expire()
+    }
   }
 }

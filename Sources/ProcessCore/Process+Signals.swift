@@ -11,7 +11,7 @@ public func signalName(_ number: CInt) -> String { SignalTable.signal(number)?.n
 extension Process {
   /// Sends a signal to the process itself or to its whole group; `os.kill`, `os.killpg`.
   public func signal(_ number: CInt, toGroup: Bool = false) throws(CoreError) {
-    try life.change { life throws(CoreError) in try self.send(number, toGroup: toGroup, &life) }
+    try life.read { life throws(CoreError) in try self.send(number, toGroup: toGroup, &life) }
     context.events.publish("process.signalled", name, [("signal", .text(signalName(number)))])
   }
 
@@ -22,7 +22,7 @@ extension Process {
   public func kill() throws(CoreError) { try end(by: SIGKILL) }
 
   private func end(by number: CInt) throws(CoreError) {
-    let wasSent = try life.change { life throws(CoreError) -> Bool in
+    let wasSent = try life.read { life throws(CoreError) -> Bool in
       if case .ended = life.phase { return false }
       try self.send(number, toGroup: false, &life)
       if life.askedFor == nil { life.askedFor = .stopped }
@@ -34,7 +34,7 @@ extension Process {
   /// Sends SIGALRM `seconds` from now in place of an earlier alarm, and returns the seconds that one had left; 0 seconds
   /// only call it off. Python's `signal.alarm`, with decimals.
   public func alarm(after seconds: Double) throws(CoreError) -> Double {
-    try life.change { life throws(CoreError) -> Double in
+    try life.read { life throws(CoreError) -> Double in
       guard case .running = life.phase else { throw CoreError(.notRunning, "the process does not run") }
       let clock = life.clock ?? SignalClock(self)
       life.clock = clock
@@ -87,7 +87,7 @@ final class TimeoutAlarm: Alarm, @unchecked Sendable {
 
   override func ring() {
     let number = hasAsked ? SIGKILL : timeout.signal
-    let isLate = process.life.change { life -> Bool in
+    let isLate = process.life.read { life -> Bool in
       guard (try? process.send(number, toGroup: true, &life)) != nil else { return false }
       if life.askedFor == nil { life.askedFor = .timeout }
       return true

@@ -4,7 +4,7 @@ import Linux
 
 extension Process {
   /// Starts the child on one of the spawner's threads and tells `completion` when its program runs, or why it does not.
-  /// A second start throws. `whenRunning` is called before anybody can see that it runs.
+  /// A second start throws. `whenRunning` is called when it runs, before it is watched and any event tells of it.
   public func start(
     whenRunning: @escaping @Sendable () -> Void = {},
     then completion: @escaping @Sendable (Result<ProcessSnapshot, CoreError>) -> Void
@@ -39,7 +39,8 @@ extension Process {
     let marker = String(UInt64.random(in: .min ... .max), radix: 16)
     let variables = context.options.environment(self) + [.init(Self.markerName, marker)]
     var wiring = try Wiring(spec)
-    let request = try SpawnRequest(spec, variables: variables, descriptors: wiring.childDescriptors)
+    var request = try SpawnRequest(spec, variables: variables, descriptors: wiring.childDescriptors)
+    request.softOpenFiles = context.options.softOpenFiles
     let child: Child
     do throws(SpawnError) {
       child = try worker.spawner.spawn(request)
@@ -49,18 +50,19 @@ extension Process {
     let pid = child.pid
     context.orphans.own(pid)
     worker.announced.clear()
-    whenRunning()
-    return adopt(child, &wiring, marker)
+    return adopt(child, &wiring, marker, whenRunning)
   }
 
   /// The child runs: shows it, and has the reactor watch it.
-  private func adopt(_ child: consuming Child, _ wiring: inout Wiring, _ marker: String) -> ProcessSnapshot {
+  private func adopt(
+    _ child: consuming Child, _ wiring: inout Wiring, _ marker: String, _ whenRunning: () -> Void
+  ) -> ProcessSnapshot {
     let reactor = context.reactor
     let pid = child.pid
     let fd = child.pidfd.raw
     let pipes = wiring.outputs(for: self)
     let stdin = wiring.input(for: self, reactor)
-    let exit = ExitSource(self, pipes)
+    let exit = ExitSource(self, pipes, pidfd: fd)
     var pidfd = Optional(child.release())
     let snapshot = life.change { life in
       life.phase = .running
@@ -73,16 +75,18 @@ extension Process {
         life.timeout = alarm
         context.alarms.set(alarm, at: .after(seconds: timeout.seconds))
       }
+      rendering.expire()
       return life.snapshot
     }
     if let stdin { input.change { $0.pipe = stdin } }
+    whenRunning()
     context.events.publish("process.started", name, [("pid", .integer(Int(pid)))])
     do throws(SystemError) {
       for pipe in pipes { try pipe.watch(on: reactor) }
-      try exit.watch(fd, on: reactor)
+      try exit.watch(on: reactor)
     } catch {
       // Out of memory for epoll: a child that nobody watches must not live.
-      life.change { life in try? send(SIGKILL, toGroup: true, &life) }
+      life.read { life in try? send(SIGKILL, toGroup: true, &life) }
       var ended = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
       while poll(&ended, 1, -1) < 0 {}
       didExit(pipes)

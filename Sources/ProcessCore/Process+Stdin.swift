@@ -58,16 +58,18 @@ extension Input {
 
 /// The descriptor behind `Input`; touched only under the lock of the input's monitor, save by the reactor's call.
 final class InputPipe: ReactorSource, @unchecked Sendable {
-  // Sendable: `fd` and `token` change only under the lock of the monitor whose state holds this pipe.
+  // Sendable: `fd` and `isWatched` change only under the lock of the monitor whose state holds this pipe.
   private let process: Process
   private let reactor: Reactor
   private var fd: CInt
-  private var token: UInt64?
+  private let token: UInt64
+  private var isWatched = false
 
   init(_ process: Process, owning fd: CInt, reactor: Reactor) {
     self.process = process
     self.reactor = reactor
     self.fd = fd
+    token = reactor.makeToken()
   }
 
   deinit { if fd >= 0 { Glibc.close(fd) } }
@@ -91,10 +93,10 @@ final class InputPipe: ReactorSource, @unchecked Sendable {
   /// Has the reactor retry the writers once, when there is room.
   func awaitRoom() {
     let events = EPOLLOUT.rawValue | EPOLLONESHOT.rawValue
-    if let token {
+    if isWatched {
       reactor.rewatch(fd, for: events, token: token)
     } else {
-      token = try? reactor.watch(fd, for: events, self)
+      isWatched = (try? reactor.watch(fd, for: events, token: token, self)) != nil
     }
   }
 
@@ -103,7 +105,8 @@ final class InputPipe: ReactorSource, @unchecked Sendable {
   }
 
   func close() {
-    if let token { reactor.unwatch(fd, token: token) }
+    if isWatched { reactor.unwatch(fd, token: token) }
+    isWatched = false
     if fd >= 0 { Glibc.close(fd) }
     fd = -1
   }

@@ -10,6 +10,8 @@ public final class Process: Sendable {
   public let createdAt = WallTime.now
   /// The id of the last event before those of this process.
   public let eventsBefore: UInt64
+  /// What somebody made of this process's state, to be made anew only when that has changed.
+  public let rendering = Rendering()
 
   let context: ProcessContext
   let life: Monitor<Life>
@@ -43,6 +45,20 @@ public final class Process: Sendable {
         case .created: throw CoreError(.notRunning, "only a started process can be joined")
         case .starting, .running: nil
         case .ended: life.snapshot
+        }
+      }, orPark: completion)
+  }
+
+  /// Waits until a process that is being made runs; fails as its start does.
+  public func waitUntilMade(
+    orPark completion: () -> Completion<ProcessSnapshot>
+  ) throws(CoreError) -> Attempted<ProcessSnapshot> {
+    try life.attempt(
+      in: Self.joiners, until: nil,
+      { life throws(CoreError) -> ProcessSnapshot? in
+        switch life.phase {
+        case .created, .starting: nil
+        case .running, .ended: life.snapshot
         }
       }, orPark: completion)
   }

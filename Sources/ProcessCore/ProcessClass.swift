@@ -29,7 +29,7 @@ extension ProcessManager {
   /// Forgets a class. Processes made from it keep what they have; one that others extend stays.
   public func deleteClass(_ old: ProcessClass) throws(CoreError) {
     if let heir = classes.all.first(where: { $0.template.parent == old.name }) {
-      throw CoreError(.stillRunning, "the class '\(heir.name)' extends it")
+      throw CoreError(.inUse, "the class '\(heir.name)' extends it")
     }
     guard classes.remove(old.name) != nil else { throw CoreError(.notFound, "the class was deleted") }
     events.publish("class.deleted", old.name)
@@ -38,7 +38,9 @@ extension ProcessManager {
   /// The template with all that its classes give, and defaults for what none of them does.
   public func resolve(_ template: ProcessTemplate) throws(CoreError) -> ProcessSpec {
     guard let parent = template.parent else { return try template.resolved(className: nil) }
-    let base = try lineage(parent, pointer: "/class").reversed().reduce(ProcessTemplate()) { $1.template.merged(onto: $0) }
+    let base = try lineage(parent, pointer: "/class").reversed().reduce(ProcessTemplate()) {
+      $1.template.merged(onto: $0)
+    }
     return try template.merged(onto: base).resolved(className: parent)
   }
 

@@ -15,6 +15,8 @@ public struct ProcessOptions: Sendable {
   /// Whether children that were orphaned are adopted and reaped. For the one manager of a daemon: it reaps any child of
   /// this process that it did not start.
   public var adoptsOrphans = false
+  /// The soft limit of open files that children begin with, where the service has raised its own.
+  public var softOpenFiles: UInt64?
   /// Programs that may be started, as patterns with `*` and `?` over the command's first item; nil allows all.
   public var allowedCommands: [String]?
   /// Further variables for a child, made anew at each start; they win over the client's.
@@ -83,7 +85,7 @@ extension ProcessContext {
   func adoptOrphans() throws(SystemError) {
     orphans.enable()
     let fd = try system("signalfd") { clinux_signalfd(SIGCHLD) }
-    _ = try reactor.watch(fd, for: EPOLLIN.rawValue, ChildSignals(fd, orphans))
+    try reactor.watch(fd, for: EPOLLIN.rawValue, token: reactor.makeToken(), ChildSignals(fd, orphans))
   }
 }
 

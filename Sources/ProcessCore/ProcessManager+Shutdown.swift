@@ -7,7 +7,9 @@ extension ProcessManager {
   /// when none runs any more.
   public func shutdown(grace: Double, then completion: @escaping @Sendable () -> Void) {
     context.isDraining.store(true, ordering: .releasing)
-    let running = processes.all.filter { $0.snapshot.isAlive }
+    let running = processes.all.filter { process in
+      process.life.read { life in life.phase == .starting || life.phase == .running }
+    }
     let countdown = Countdown(running.count + 1, completion)
     for process in running {
       let waiting = try? process.join(until: nil) { { _ in countdown.step() } }
@@ -38,8 +40,8 @@ private final class ShutdownAlarm: Alarm, @unchecked Sendable {
   }
 
   override func ring() {
-    guard process.snapshot.isAlive else { return }
-    try? process.stop(signal: SIGTERM, grace: grace) { _ in }  // It may have ended in this moment, and then all is well.
+    // It may end in this very moment, and then all is well.
+    try? process.stop(signal: SIGTERM, grace: grace) { _ in }
   }
 }
 

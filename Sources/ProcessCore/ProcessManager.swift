@@ -17,6 +17,9 @@ public final class ProcessManager: Sendable {
     if options.adoptsOrphans { try context.adoptOrphans() }
   }
 
+  /// The process with a name. Compiled here, where the registry's generic look-up is known to be of processes.
+  public func process(_ name: UnsafeRawBufferPointer) -> Process? { processes.find(name) }
+
   /// Makes a process and does not start it. Without a name it is the next of `Process-1`, `Process-2`…
   public func create(_ name: Name?, _ template: ProcessTemplate) throws(CoreError) -> Process {
     let process = try reserve(name, template)
@@ -32,11 +35,15 @@ public final class ProcessManager: Sendable {
     let process = try reserve(name, template)
     do throws(CoreError) {
       try process.start(whenRunning: { self.publish(process) }) { result in
-        if case .failure = result { self.processes.withdraw(process.name) }
+        if case .failure(let error) = result {
+          self.processes.withdraw(process.name)
+          process.life.end(error)  // For those who wanted the same process meanwhile.
+        }
         completion(result.map { _ in process })
       }
     } catch {
       processes.withdraw(process.name)
+      process.life.end(error)
       throw error
     }
   }
@@ -66,9 +73,12 @@ public final class ProcessManager: Sendable {
     let spec = try resolve(template)
     try context.checkAllowed(spec.command)
     guard processes.count < context.options.maxProcesses else {
-      throw CoreError(.quota, "there are \(context.options.maxProcesses) processes already; delete some that have ended")
+      throw CoreError(
+        .quota, "there are \(context.options.maxProcesses) processes already; delete some that have ended")
     }
-    return Process(try processes.reserve(name), spec, in: context)
+    let process = Process(try processes.reserve(name), spec, in: context)
+    processes.propose(process, as: process.name)
+    return process
   }
 
   private func publish(_ process: Process) {

@@ -13,7 +13,6 @@ protocol ReactorSource: AnyObject, Sendable {
 public final class Reactor: Sendable {
   private struct State {
     var sources: [UInt64: any ReactorSource] = [:]
-    var lastToken: UInt64 = 0
     var isStopping = false
     var thread: Thread?
   }
@@ -22,6 +21,7 @@ public final class Reactor: Sendable {
   private let epoll: Epoll
   private let state = Mutex(State())
   private let scratch: Bytes
+  private let lastToken = Atomic<UInt64>(0)
 
   public init(alarms: Alarms) throws(SystemError) {
     self.alarms = alarms
@@ -35,7 +35,7 @@ public final class Reactor: Sendable {
     state.withLock { $0.thread = thread }
   }
 
-  /// Ends the thread. Sources that are still watched are forgotten.
+  /// Ends the thread. Sources that are still watched and alarms that are still set are forgotten.
   public func stop() {
     let thread = state.withLock { state in
       state.isStopping = true
@@ -43,23 +43,26 @@ public final class Reactor: Sendable {
     }
     epoll.wake()
     thread?.join()
-    state.withLock { $0.sources = [:] }
+    let forgotten = state.withLock { state in
+      defer { state.sources = [:] }
+      return state.sources
+    }
+    _ = forgotten  // Let go outside the lock.
+    alarms.unsetAll()
   }
 
+  /// A token to watch a descriptor by; made first, because a source may be called before `watch` has returned.
+  func makeToken() -> UInt64 { lastToken.add(1, ordering: .relaxed).newValue }
+
   /// Watches `fd` until `unwatch`. The source must not close it before.
-  func watch(_ fd: CInt, for events: UInt32, _ source: any ReactorSource) throws(SystemError) -> UInt64 {
-    let token = state.withLock { state in
-      state.lastToken += 1
-      state.sources[state.lastToken] = source
-      return state.lastToken
-    }
+  func watch(_ fd: CInt, for events: UInt32, token: UInt64, _ source: any ReactorSource) throws(SystemError) {
+    state.withLock { $0.sources[token] = source }
     do throws(SystemError) {
       try epoll.add(fd, for: events, token: token)
     } catch {
       state.withLock { state in _ = state.sources.removeValue(forKey: token) }
       throw error
     }
-    return token
   }
 
   func rewatch(_ fd: CInt, for events: UInt32, token: UInt64) {

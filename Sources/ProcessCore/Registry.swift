@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 
 /// The resources of one kind, by name and in the order in which they were made.
@@ -10,6 +11,8 @@ public final class Registry<Item: Sendable>: Sendable {
     let serial: UInt64
     /// nil while the name is reserved for an item that is still being made.
     var item: Item?
+    /// That item, for whoever asks for it.
+    var proposed: Item?
   }
 
   fileprivate struct State: Sendable {
@@ -51,6 +54,19 @@ public final class Registry<Item: Sendable>: Sendable {
     }
   }
 
+  /// Tells `claimant` the item that a name is reserved for, before others may see it.
+  public func propose(_ item: Item, as name: Name) {
+    state.withLock { state in
+      guard let (key, index) = state.find(name) else { return }
+      state.byHash[key]?[index].proposed = item
+    }
+  }
+
+  /// The item that a name is reserved for and that cannot be seen yet.
+  public func claimant(_ name: Name) -> Item? {
+    state.withLock { state in state.find(name).flatMap { key, index in state.byHash[key]?[index].proposed } }
+  }
+
   /// Shows the item under the name that was reserved for it.
   public func publish(_ item: Item, as name: Name) {
     state.withLock { state in
@@ -72,10 +88,16 @@ public final class Registry<Item: Sendable>: Sendable {
   public func find(_ name: UnsafeRawBufferPointer) -> Item? {
     let key = hash(name)
     return state.withLock { state in
-      state.byHash[key]?.first { entry in
+      guard let entries = state.byHash[key] else { return nil }
+      for entry in entries {
         var text = entry.name.text
-        return text.withUTF8 { $0.count == name.count && $0.elementsEqual(name) }
-      }?.item
+        let isNamed = text.withUTF8 { utf8 in
+          guard utf8.count == name.count, let a = utf8.baseAddress, let b = name.baseAddress else { return false }
+          return memcmp(a, b, name.count) == 0
+        }
+        if isNamed { return entry.item }
+      }
+      return nil
     }
   }
 
@@ -94,8 +116,9 @@ public final class Registry<Item: Sendable>: Sendable {
 
   /// At most `limit` items made after the one with serial `cursor`, of those that `isWanted`; `next` is the cursor of the
   /// following page, nil when this was the last.
-  public func page(after cursor: UInt64, limit: Int, where isWanted: (Name, Item) -> Bool) -> (items: [Item], next: UInt64?)
-  {
+  public func page(after cursor: UInt64, limit: Int, where isWanted: (Name, Item) -> Bool) -> (
+    items: [Item], next: UInt64?
+  ) {
     var items: [Item] = []
     var last = cursor
     while true {

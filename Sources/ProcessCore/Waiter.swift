@@ -96,11 +96,14 @@ struct ParkingLane<State: ~Copyable> {
   }
 
   mutating func removeAll() -> [Waiter<State>] {
-    let all = waiters.filter(\.isParked)
-    for waiter in all { waiter.isParked = false }
+    var all: [Waiter<State>] = []
+    for waiter in waiters where waiter.isParked {
+      waiter.isParked = false
+      all.append(waiter)
+    }
     waiters = []
     count = 0
-    return Array(all)
+    return all
   }
 
   /// Takes out the waiters whose attempts are settled now.

@@ -16,8 +16,10 @@ struct Daemon {
   private let manager: ProcessManager
   private let server: Server
   private let tokenFile: String
+  private let late: Late
+  private let ended: Latch
 
-  init(_ options: Options, _ log: Logger) throws {
+  init(_ options: Options, _ log: Logger, _ descriptors: Descriptors) throws {
     let folder = try DataFolder(options.place.data)
     let addresses = try options.place.addresses(in: folder.path)
     try options.checkExposure(addresses)
@@ -25,11 +27,23 @@ struct Daemon {
     tokens.add(try folder.token(options.tokenFile), for: .operator)
     tokenFile = options.tokenFile ?? folder.path + "/token"
 
+    ended = try Latch()
     let late = Late()
+    self.late = late
     let reactor = try Reactor(alarms: Alarms())
     let events = EventLog(capacity: options.maxEvents, alarms: reactor.alarms)
     var processes = options.processOptions
     processes.adoptsOrphans = true
+    processes.softOpenFiles = descriptors.inherited
+    var serving = options.serverOptions
+    let share = descriptors.share(connections: serving.maxConnections, running: processes.maxRunning)
+    if share != (serving.maxConnections, processes.maxRunning) {
+      log.warning(
+        "fewer descriptors than the limits need",
+        metadata: ["max_connections": "\(share.connections)", "max_running": "\(share.running)"])
+    }
+    serving.maxConnections = share.connections
+    processes.maxRunning = share.running
     processes.environment = { process in late.access.withLock { $0 }?.grant(process) ?? [] }
     processes.didEnd = { process in late.access.withLock { $0 }?.revoke(process) }
     manager = try ProcessManager(processes, reactor: reactor, events: events)
@@ -38,7 +52,7 @@ struct Daemon {
       late.server.withLock { $0 }?.metrics.snapshot()
     }
     let server = Server(
-      options: options.serverOptions, routes: api.routes, tokens: tokens, observer: Audit(log: log))
+      options: serving, routes: api.routes, tokens: tokens, observer: Audit(log: log))
     self.server = server
     late.server.withLock { $0 = server }
     try reactor.start()
@@ -61,37 +75,23 @@ struct Daemon {
   }
 
   /// New work is refused and waiters are answered; then the children end, each in its way; then the server. Returns when
-  /// nothing is left, a little after `grace` at the latest.
-  func end(grace: Double, _ log: Logger) {
+  /// nothing is left, a little after `grace` at the latest; false when something could not be ended.
+  func end(grace: Double, _ log: Logger) -> Bool {
     server.drain()
-    let ended = Gate()
-    manager.shutdown(grace: grace) { ended.open() }
-    ended.wait()
+    manager.shutdown(grace: grace) { [ended] in ended.open() }
+    // Nothing outlives SIGKILL but what sleeps in the kernel, and that must not keep us.
+    let areAllGone = ended.wait(seconds: grace + 5)
+    if !areAllGone { log.error("some processes cannot be ended") }
     server.stop(by: .after(seconds: 2))
-    manager.stop()
+    if areAllGone { manager.stop() }
+    // The parts hold one another through these; what is left at exit then is a leak.
+    late.server.withLock { $0 = nil }
+    late.access.withLock { $0 = nil }
     log.notice("stopped")
+    return areAllGone
   }
 
   private func words(_ addresses: [ListenAddress]) -> String {
     addresses.map { if case .tcp = $0 { "http://\($0)" } else { "unix:\($0)" } }.joined(separator: " and ")
   }
-}
-
-/// Opened once, by any thread; one thread waits for it.
-private final class Gate: @unchecked Sendable {
-  // Sendable: a semaphore is made for threads.
-  private let semaphore: UnsafeMutablePointer<sem_t>
-
-  init() {
-    semaphore = .allocate(capacity: 1)
-    sem_init(semaphore, 0, 0)
-  }
-
-  deinit {
-    sem_destroy(semaphore)
-    semaphore.deallocate()
-  }
-
-  func open() { sem_post(semaphore) }
-  func wait() { while sem_wait(semaphore) != 0 {} }
 }

@@ -30,11 +30,3 @@ struct DaemonSignals {
     }
   }
 }
-
-/// Connections and children's pipes need many descriptors: as many as we may have.
-func raiseDescriptorLimit() {
-  var limit = rlimit()
-  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-  limit.rlim_cur = limit.rlim_max
-  setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-}

@@ -40,7 +40,9 @@ struct DataFolder {
     let path = file ?? self.path + "/token"
     if file == nil { try makeToken(path) }
     let fd = open(path, O_RDONLY | O_CLOEXEC | (file == nil ? O_NOFOLLOW : 0))
-    guard fd >= 0 else { throw StartError("cannot read the token in \(path): \(SystemError("open", errno: errno).message)") }
+    guard fd >= 0 else {
+      throw StartError("cannot read the token in \(path): \(SystemError("open", errno: errno).message)")
+    }
     defer { close(fd) }
     var status = stat()
     guard fstat(fd, &status) == 0 else { throw StartError("cannot read the token in \(path)") }

@@ -15,7 +15,9 @@ struct Health: ParsableCommand {
   func run() throws {
     let addresses = try place.addresses(in: try place.data ?? DataFolder.standard())
     for address in addresses where isWell(address) { return }
-    write("procession: no healthy service at \(addresses.map(\.description).joined(separator: " or "))\n", to: STDERR_FILENO)
+    write(
+      "procession: no healthy service at \(addresses.map(\.description).joined(separator: " or "))\n", to: STDERR_FILENO
+    )
     throw ExitCode(1)
   }
 
@@ -28,7 +30,9 @@ struct Health: ParsableCommand {
     var answer = [UInt8](repeating: 0, count: 12)
     var count = 0
     while count < answer.count {
-      let more = answer.withUnsafeMutableBytes { recv(fd.raw, $0.baseAddress?.advanced(by: count), $0.count - count, 0) }
+      let more = answer.withUnsafeMutableBytes {
+        recv(fd.raw, $0.baseAddress?.advanced(by: count), $0.count - count, 0)
+      }
       guard more > 0 else { return false }
       count += more
     }

@@ -19,7 +19,8 @@ struct JSONLog: LogHandler {
     line.set("at", WallTime.now.rfc3339)
     line.set("level", event.level.rawValue)
     line.set("message", event.message.description)
-    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
+    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }
+    ) {
       line.set(name: key, value.description)
     }
     writer.append(line.dump())

@@ -10,7 +10,8 @@ enum Layers {
   static func arguments(_ given: [String]) throws -> [String] {
     let commands: Set<String> = ["serve", "health"]
     let isSpelledOut = given.first.map { commands.contains($0) } ?? false
-    guard isSpelledOut || given.first.map({ $0.hasPrefix("--") && !["--help", "--version"].contains($0) }) ?? true else {
+    guard isSpelledOut || given.first.map({ $0.hasPrefix("--") && !["--help", "--version"].contains($0) }) ?? true
+    else {
       return given
     }
     let command = isSpelledOut ? given[0] : "serve"

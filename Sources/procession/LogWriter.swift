@@ -61,14 +61,18 @@ final class LogWriter: Sendable {
         return (state.lines, state.dropped)
       }
       write(lines)
-      if dropped > 0 { write(Array(#"{"level":"warning","message":"log lines dropped","count":\#(dropped)}"#.utf8) + [10]) }
+      if dropped > 0 {
+        write(Array(#"{"level":"warning","message":"log lines dropped","count":\#(dropped)}"#.utf8) + [10])
+      }
     }
   }
 
   private func write(_ bytes: [UInt8]) {
     var start = 0
     while start < bytes.count {
-      let count = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress?.advanced(by: start), $0.count - start) }
+      let count = bytes.withUnsafeBytes {
+        Glibc.write(STDERR_FILENO, $0.baseAddress?.advanced(by: start), $0.count - start)
+      }
       guard count > 0 else { return }  // Nobody can read it any more.
       start += count
     }

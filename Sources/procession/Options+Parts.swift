@@ -6,7 +6,9 @@ extension Place {
   func addresses(in folder: String) throws(StartError) -> [ListenAddress] {
     var addresses: [ListenAddress] = []
     for text in listen.isEmpty ? ["127.0.0.1:8080"] : listen where text != "none" {
-      guard let address = ListenAddress(text) else { throw StartError("--listen \(text): not HOST:PORT with a numeric host") }
+      guard let address = ListenAddress(text) else {
+        throw StartError("--listen \(text): not HOST:PORT with a numeric host")
+      }
       addresses.append(address)
     }
     if socket != "none" { addresses.append(.unix(path: socket ?? folder + "/procession.sock")) }
@@ -20,7 +22,8 @@ extension Options {
   func checkExposure(_ addresses: [ListenAddress]) throws(StartError) {
     guard !insecureListen, let exposed = addresses.first(where: { !$0.isLoopback }) else { return }
     throw StartError(
-      "\(exposed) can be reached by other machines and there is no TLS; --insecure-listen if something else protects it")
+      "\(exposed) can be reached by other machines and there is no TLS; --insecure-listen if something else protects it"
+    )
   }
 
   var processOptions: ProcessOptions {

@@ -13,17 +13,17 @@ struct Serve: ParsableCommand {
   func run() throws {
     guard let level = Logger.Level(rawValue: options.logLevel) else { throw ValidationError("--log-level is no level") }
     let signals = DaemonSignals()
-    raiseDescriptorLimit()
     JSON.seed()
     let writer = try LogWriter()
     let logThread = try writer.start()
     let log = Logger(label: "procession") { _ in JSONLog(writer: writer, logLevel: level) }
 
-    let daemon = try Daemon(options, log)
+    let daemon = try Daemon(options, log, Descriptors())
     write(daemon.greeting, to: STDOUT_FILENO)
     signals.waitForEnd(log)
-    daemon.end(grace: options.grace, log)
+    let areAllGone = daemon.end(grace: options.grace, log)
     writer.stop()
     logThread.join()
+    if !areAllGone { throw ExitCode(1) }
   }
 }

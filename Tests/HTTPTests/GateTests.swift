@@ -147,7 +147,7 @@ import Testing
     let value = Array("99999999999999999999999".utf8)
     name.withUnsafeBytes { name in value.withUnsafeBytes { value in scan.add(name, value) } }
     #expect(scan.contentLength == .max)
-    #expect(throws: Problem.self) { _ = try BodyRule.payload.check(scan, .post, ServerOptions()) }
+    #expect(throws: Problem.self) { _ = try BodyRule.payload.check(scan, .post, maxBody: 1, maxMessage: 1) }
   }
 
   @Test func aQueryIsDecoded() throws {

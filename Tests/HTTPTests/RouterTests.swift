@@ -17,10 +17,12 @@ import Testing
   {
     let bytes = Array(path.utf8)
     return bytes.withUnsafeBytes { path in
-      var ranges: [Range<Int>] = []
+      var ranges = PathParameters()
       let node = router.find(path, &ranges)
       return (
-        node?.route(for: method).map { router.routes[$0].operation }, ranges.map { path.slice($0).text }, node?.allow
+        node?.route(for: method).map { router.routes[$0].operation },
+        (0..<ranges.count).map { path.slice(ranges[$0]).text },
+        node.map { router.allow($0) }
       )
     }
   }

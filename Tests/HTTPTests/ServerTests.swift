@@ -39,4 +39,28 @@ import Testing
     #expect(response.body == Array("a\u{0}b\r\n".utf8))
     #expect(response["content-type"] == "text/x")
   }
+
+  private final class Kept: @unchecked Sendable {
+    // Sendable: the server's one loop writes it, and the test reads it when the loop has answered.
+    var request: Request?
+  }
+
+  @Test func aRequestThatIsKeptStaysWhatItWas() throws {
+    let kept = Kept()
+    let server = try TestServer([
+      Route(.get, "/v1/things/{name}", "read", access: .open) { request in
+        if kept.request == nil { kept.request = request }
+        return .now(.text(request.parameter(0).text))
+      }
+    ])
+    let client = try server.connect()
+    for name in ["apple", "other", "third"] {
+      client.send("GET /v1/things/\(name) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(client.response()?.text == name)
+    }
+    let request = try #require(kept.request)
+    #expect(request.parameter(0).text == "apple")
+    #expect(request.path.text == "/v1/things/apple")
+    #expect(request.header("host") == nil)
+  }
 }

@@ -1,6 +1,5 @@
 import Glibc
 import Linux
-import Synchronization
 
 @testable import HTTP
 

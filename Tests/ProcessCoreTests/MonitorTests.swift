@@ -78,6 +78,7 @@ extension Outcome where T: Equatable {
     let told = Told<Int>()
     _ = try monitor.attempt(in: crowd, until: nil, take(3)) { { _ in told.tell(3) } }
     let second = try monitor.attempt(in: crowd, until: nil, take(1)) { { _ in told.tell(1) } }
+    monitor.end(CoreError(.closed, "deleted"))  // A parked attempt keeps its monitor.
     guard case .done(1) = second else { Issue.record("\(second)"); return }
   }
 

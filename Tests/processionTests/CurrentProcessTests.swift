@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// S36: `current_process()`, for the operator and for a process that asks with its own token.
-@Suite struct CurrentProcessTests {
+@Suite("S36: current_process()") struct CurrentProcessTests {
   let daemon: DaemonUnderTest
   let client: Client
 

@@ -3,7 +3,7 @@ import Linux
 import Testing
 
 /// S2: many processes that work in parallel, each with an address space, a session and a group of its own.
-@Suite struct ManyProcessesTests {
+@Suite("S2: many processes, each with memory, a session and a group of its own") struct ManyProcessesTests {
   @Test func eachHasASessionAGroupAndMemoryOfItsOwn() throws {
     let daemon = try DaemonUnderTest()
     let client = daemon.client

@@ -1,7 +1,7 @@
 import Testing
 
 /// S1: an own process class. Inherit from Process, add to it, and create from it.
-@Suite struct ProcessClassTests {
+@Suite("S1: an own process class") struct ProcessClassTests {
   let daemon: DaemonUnderTest
   let client: Client
 

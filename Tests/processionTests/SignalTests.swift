@@ -3,7 +3,7 @@ import Linux
 import Testing
 
 /// S25: `kill -SIG PID`.
-@Suite struct SignalTests {
+@Suite("S25: kill -SIG PID") struct SignalTests {
   let daemon: DaemonUnderTest
   let client: Client
 

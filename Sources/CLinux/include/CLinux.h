@@ -14,6 +14,7 @@
 
 #include "clinux_process.h"
 #include "clinux_spawn.h"
+#include "clinux_terminal.h"
 
 /// Names the calling thread; at most 15 bytes of it show in `top -H`.
 void clinux_set_thread_name(const char *name);

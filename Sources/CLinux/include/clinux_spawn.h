@@ -35,7 +35,7 @@ struct clinux_spawn_fd {
 
 struct clinux_spawn_rlimit {
   int resource;
-  uint64_t value;  // soft and hard
+  uint64_t soft, hard;
 };
 
 /// The stack that a child runs on until it has become another program. One child at a time.
@@ -57,6 +57,8 @@ struct clinux_spawn_spec {
   uint64_t ignored_signals;  // bit n-1: signal n starts ignored; all others start with their default action
   uint64_t blocked_signals;  // bit n-1: signal n starts blocked
   int terminal;              // a target that becomes the controlling terminal, or -1
+  /// Leaves the caller's process undumpable (prctl(2)), which must not be undone: it is what keeps that user's other
+  /// processes out of the memory that the child shares until exec.
   bool change_identity;
   uid_t uid;
   gid_t gid;

@@ -11,30 +11,52 @@ public enum ProcessTree {
   /// A process that was there when it was looked for. It is signalled through `open`, never by its number.
   public struct Member: Hashable, Sendable {
     public let pid: CInt
-    /// In clock ticks since boot; `nil` without /proc.
-    public let startTime: UInt64?
+    /// In clock ticks since boot: with the number, what tells it from a later process.
+    public let startTime: UInt64
     /// It has ended already and waits for its parent to notice.
     public let isZombie: Bool
   }
 
-  /// The leader, if it is there, and all that came of it, but never ourselves.
+  /// A child of ours, whose number is its session's as well.
+  public struct Leader: Hashable, Sendable {
+    public let pid: CInt
+    /// In clock ticks since boot; `nil` when it was reaped before anybody looked, or without /proc.
+    public let startTime: UInt64?
+
+    /// Of a child that is not reaped, so that its number is still its own.
+    public init(unreaped pid: CInt) {
+      self.pid = pid
+      startTime = ProcFile().stat(pid)?.startTime
+    }
+
+    /// Of a child that was reaped: whoever has its number now is a stranger.
+    public init(reaped pid: CInt) {
+      self.pid = pid
+      startTime = nil
+    }
+  }
+
+  /// The leader, if it is there, and all that came of it, but never ourselves; `nil` without /proc.
   ///
-  /// The leader must not have been reaped: its number is its session's as well. Processes that start during the look may be
-  /// missed: who wants all of them gone looks again until there is none.
-  public static func members(of leader: CInt, marker: (name: String, value: String)) -> [Member] {
+  /// Processes that start during the look may be missed: who wants all of them gone looks again until none lives. A runaway
+  /// that has ended is not found, since its environment went with it; it is left to whoever reaps orphans.
+  public static func members(of leader: Leader, marker: (name: String, value: String)) -> [Member]? {
     members(of: leader, marker: marker, in: ProcFile())
   }
 
-  static func members(of leader: CInt, marker: (name: String, value: String), in proc: ProcFile) -> [Member] {
-    guard let pids = proc.pids(), !pids.isEmpty else { return [Member(pid: leader, startTime: nil, isZombie: false)] }
+  static func members(of leader: Leader, marker: (name: String, value: String), in proc: ProcFile) -> [Member]? {
+    guard let pids = proc.pids(), !pids.isEmpty else { return nil }
     let ourselves = getpid()
     let entry = Array("\(marker.name)=\(marker.value)".utf8)
     var stats: [CInt: ProcFile.Stat] = [:]
     for pid in pids where pid != ourselves { stats[pid] = proc.stat(pid) }
     let children = Dictionary(grouping: stats.values, by: \.parent)
 
+    // A session keeps its number from being used again for as long as it has members: only when a stranger has it are
+    // those with the number strangers too.
+    let isStrangers = stats[leader.pid].map { $0.startTime != leader.startTime } ?? false
     var queue = stats.values.filter { stat in
-      stat.pid == leader || stat.session == leader
+      (!isStrangers && (stat.pid == leader.pid || stat.session == leader.pid))
         || (stat.parent == ourselves && proc.environment(of: stat.pid, holds: entry))
     }
     var found: [CInt: ProcFile.Stat] = [:]
@@ -57,7 +79,7 @@ public enum ProcessTree {
       return nil
     }
     // Looked up after the opening: if the number is still the member's now, the pidfd cannot be another's.
-    if let startTime = member.startTime, ProcFile().stat(member.pid)?.startTime != startTime { return nil }
+    guard ProcFile().stat(member.pid)?.startTime == member.startTime else { return nil }
     return pidfd
   }
 }

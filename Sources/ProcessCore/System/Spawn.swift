@@ -45,7 +45,8 @@ public struct Spawner: ~Copyable {
   public mutating func spawn(_ request: SpawnRequest) throws(SpawnError) -> Child {
     let strings = try SpawnStrings(request)
     let fds = try Self.plan(request.descriptors, devNull: devNull.raw)
-    let limits = request.limits.map { clinux_spawn_rlimit(resource: $0.resource, value: $0.value) }
+    var limits = request.limits.map { clinux_spawn_rlimit(resource: $0.resource, soft: $0.value, hard: $0.value) }
+    if let soft = request.softOpenFiles, let limit = Self.openFiles(soft: soft) { limits.insert(limit, at: 0) }
     let groups = request.identity?.groups ?? []
     if request.cwd?.utf8.contains(0) == true { throw SpawnError(.cwd, errno: EINVAL) }
 
@@ -83,6 +84,13 @@ public struct Spawner: ~Copyable {
     }
     guard started else { throw SpawnError(Self.step(result.step), errno: result.error) }
     return Child(pid: result.pid, pidfd: Pidfd(owning: FileDescriptor(owning: result.pidfd)))
+  }
+
+  private static func openFiles(soft: UInt64) -> clinux_spawn_rlimit? {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+    let hard = UInt64(limit.rlim_max)
+    return clinux_spawn_rlimit(resource: CInt(RLIMIT_NOFILE.rawValue), soft: min(soft, hard), hard: hard)
   }
 
   /// By ascending target, with `/dev/null` for the standard ones that the request leaves out.

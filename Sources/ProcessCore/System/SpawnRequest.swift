@@ -11,7 +11,7 @@ public struct SpawnRequest: Sendable {
   public var environment: [(name: String, value: String)] = []
   /// Opened with the daemon's rights, before anything else. `nil` is the daemon's own.
   public var cwd: String?
-  /// `nil` is the daemon's own.
+  /// `nil` is the daemon's own. A change makes the daemon itself undumpable for good: no core, no tracer but root.
   public var identity: Identity?
   public var umask: mode_t = 0o022
   /// Which of the daemon's descriptors the child has, and as what. Sources and targets may overlap.
@@ -21,6 +21,8 @@ public struct SpawnRequest: Sendable {
   public var ignoredSignals: Set<CInt> = []
   /// `RLIMIT_…` and what is both its soft and its hard limit; `UInt64.max` is none.
   public var limits: [(resource: CInt, value: UInt64)] = []
+  /// The soft limit of open files, where ours was raised; `limits` may lower both of them further.
+  public var softOpenFiles: UInt64?
   public var noNewPrivileges = true
   /// The kernel kills the child when the *thread* that spawned it ends. On by default, because the threads of a daemon
   /// that spawn end with the daemon only; one that may end earlier must turn it off.

@@ -1,7 +1,6 @@
 import Glibc
 import Linux
 import ProcessCore
-import Synchronization
 import Testing
 
 @Suite struct SpawnTests {

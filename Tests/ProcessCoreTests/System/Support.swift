@@ -75,3 +75,11 @@ func write(_ text: String, to path: String, mode: mode_t) throws {
   _ = Glibc.write(fd, text, text.utf8.count)
   fchmod(fd, mode)
 }
+
+/// Runs a body on that many threads, and returns when all are done.
+func withThreads(named name: String, count: Int, _ body: @Sendable (Int) -> Void) throws {
+  try withoutActuallyEscaping(body) { body in
+    let threads = try (0..<count).map { index in try Thread(name) { body(index) } }
+    for thread in threads { thread.join() }
+  }
+}

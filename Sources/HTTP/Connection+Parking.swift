@@ -1,0 +1,37 @@
+import CMicroHTTPD
+import Linux
+
+/// Requests that wait for their reply: the connection is suspended meanwhile.
+extension Connection {
+  func park(_ reply: Reply) -> MHD_Result {
+    let service = loop.service
+    let refusal =
+      loop.isDraining
+      ? Service.draining : service.metrics.addParked(limit: service.options.maxWaiters) ? nil : Service.tooManyWaiters
+    if let refusal {
+      // Nobody resumes it before it is armed: whichever came first, it is answered here.
+      if reply.hangUp() { return respond(refusal.response(to: request.path)) }
+      return reply.take().map { respond($0) } ?? cut()
+    }
+    if let response = reply.arm(self) {
+      service.metrics.removeParked()
+      return respond(response)
+    }
+    stage = .parked(reply)
+    deadline = limits.wait.map { loop.moment(after: $0) } ?? .max
+    suspend(.reply(reply))
+    return .YES
+  }
+
+  func unpark(_ reply: Reply) -> MHD_Result {
+    if let response = reply.take() { return respond(response) }
+    if let lastWord { return respond(lastWord.response(to: request.path)) }
+    return cut()
+  }
+
+  func suspend(_ suspension: Suspension) {
+    self.suspension = suspension
+    MHD_suspend_connection(raw)
+    loop.watch(self)
+  }
+}
