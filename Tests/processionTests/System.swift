@@ -71,7 +71,7 @@ func run(_ command: [String], environment: [String] = []) throws -> (code: CInt,
 }
 
 func makeTemporaryFolder() throws -> String {
-  var path = Array("/tmp/procession-test-XXXXXX".utf8CString)
+  var path = Array("/tmp/procession-daemon-XXXXXX".utf8CString)
   guard mkdtemp(&path) != nil else { throw SystemError("mkdtemp", errno: errno) }
   return String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
