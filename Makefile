@@ -28,14 +28,14 @@ format:
 	swift format --in-place --recursive Sources Tests Package.swift
 
 tsan: libraries
-	swift test --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN --filter 'MonitorRace|MonitorTests|ProcessCoreTests' $(ARGS)
+	swift test --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN --filter ProcessCoreTests $(ARGS)
 
 asan: libraries tools
 	swift test --scratch-path .build-asan --sanitize=address $(ARGS)
 
 fuzz: libraries tools
 	swift build --scratch-path .build-asan --sanitize=address --product procession
-	python3 Tests/Fuzz/fuzz.py .build-asan/debug/procession --seconds $(or $(SECONDS_TO_FUZZ),600)
+	ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8 python3 Tests/Fuzz/fuzz.py .build-asan/debug/procession --health 3 --body 30000 --growth 500 --seconds $(or $(SECONDS_TO_FUZZ),600)
 
 conformance: libraries tools
 	swift build --product procession
