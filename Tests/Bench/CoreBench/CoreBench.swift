@@ -28,34 +28,58 @@ struct CoreBench {
     template.stdout = output
     template.stderr = output
 
-    let start = Deadline.now
-    var elapsed = 0.0
-    var children = 0
-    repeat {
-      try startAndJoin(template, manager)
-      children += 1
-      elapsed = Double(Deadline.now.nanoseconds - start.nanoseconds) / 1e9
-    } while elapsed < seconds
+    let chain = Chain(template, manager, seconds: seconds)
+    chain.next()
+    let (children, elapsed) = chain.result.take()
     print(children, elapsed)
     withExtendedLifetime(ballast) {}
   }
+}
 
-  private static func startAndJoin(_ template: ProcessTemplate, _ manager: ProcessManager) throws {
-    let started = Handover<Result<Process, CoreError>>()
-    try manager.run(nil, template) { started.give($0) }
-    let process = try started.take().get()
-    let ended = Handover<ProcessSnapshot?>()
-    let attempted = try process.join(until: nil) {
-      { outcome in if case .value(let snapshot) = outcome { ended.give(snapshot) } else { ended.give(nil) } }
-    }
-    let snapshot: ProcessSnapshot? =
-      switch attempted {
-      case .done(let snapshot): snapshot
-      case .parked: ended.take()
-      case .timedOut: nil
+/// Starts a child, joins it, and starts the next when it has ended: from the completions, as the service does, with no
+/// thread of its own that waits.
+private final class Chain: @unchecked Sendable {
+  // Sendable: `children` is touched by one completion after the other, never by two at a time.
+  let result = Handover<(Int, Double)>()
+  private let template: ProcessTemplate
+  private let manager: ProcessManager
+  private let seconds: Double
+  private let start = Deadline.now
+  private var children = 0
+
+  init(_ template: ProcessTemplate, _ manager: ProcessManager, seconds: Double) {
+    self.template = template
+    self.manager = manager
+    self.seconds = seconds
+  }
+
+  func next() {
+    must { () throws(CoreError) in
+      try manager.run(nil, template) { result in
+        self.join(self.must { () throws(CoreError) in try result.get() })
       }
-    guard snapshot?.exit?.status.exitcode == 0 else { fatalError("/bin/true failed") }
-    try manager.delete(process)
+    }
+  }
+
+  private func join(_ process: Process) {
+    let attempted = must { () throws(CoreError) in
+      try process.join(until: nil) {
+        { outcome in if case .value(let snapshot) = outcome { self.ended(process, snapshot) } }
+      }
+    }
+    if case .done(let snapshot) = attempted { ended(process, snapshot) }
+  }
+
+  private func ended(_ process: Process, _ snapshot: ProcessSnapshot) {
+    guard snapshot.exit?.status.exitcode == 0 else { fatalError("/bin/true failed") }
+    must { () throws(CoreError) in try manager.delete(process) }
+    children += 1
+    let elapsed = Double(Deadline.now.nanoseconds - start.nanoseconds) / 1e9
+    if elapsed < seconds { next() } else { result.give((children, elapsed)) }
+  }
+
+  private func must<T>(_ body: () throws(CoreError) -> T) -> T {
+    do throws(CoreError) { return try body() } catch { fatalError("\(error)") }
   }
 }
 
