@@ -32,7 +32,7 @@ final class EventStream: BodySource, @unchecked Sendable {
         load(": keep-alive\n\n")
         break
       }
-      ticket = nil
+      letGo()
       let step = produce(.after(seconds: Self.keepAliveSeconds)) { timedOut in
         if timedOut { self.isIdle.store(true, ordering: .relaxed) }
         wake()
@@ -52,9 +52,12 @@ final class EventStream: BodySource, @unchecked Sendable {
     return .bytes(count)
   }
 
-  func close() {
+  func close() { letGo() }
+
+  /// Ends what is still parked, should the server ask again before it was woken; what is parked holds this stream.
+  private func letGo() {
     ticket?.hangUp()
-    ticket = nil  // What it parked holds this stream.
+    ticket = nil
   }
 
   private func load(_ text: String) {

@@ -108,7 +108,7 @@ private final class OutputFollower: BodySource, @unchecked Sendable {
       case .end: return .end
       case nil: break
       }
-      ticket = nil
+      letGo()
       let step = step({ _ in wake() }) { orPark throws(CoreError) in
         try process.waitForOutput(selection, at: offset, until: nil, orPark: orPark)
       } _: {
@@ -124,8 +124,11 @@ private final class OutputFollower: BodySource, @unchecked Sendable {
     }
   }
 
-  func close() {
+  func close() { letGo() }
+
+  /// Ends what is still parked, should the server ask again before it was woken; what is parked holds this body.
+  private func letGo() {
     ticket?.hangUp()
-    ticket = nil  // What it parked holds this body.
+    ticket = nil
   }
 }
