@@ -35,7 +35,7 @@ asan: libraries tools
 
 fuzz: libraries tools
 	swift build --scratch-path .build-asan --sanitize=address --product procession
-	ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8 python3 Tests/Fuzz/fuzz.py .build-asan/debug/procession --health 3 --body 30000 --growth 500 --seconds $(or $(SECONDS_TO_FUZZ),600)
+	ASAN_OPTIONS=quarantine_size_mb=8 python3 Tests/Fuzz/fuzz.py .build-asan/debug/procession --health 3 --body 30000 --growth 500 --seconds $(or $(SECONDS_TO_FUZZ),600)
 
 conformance: libraries tools
 	swift build --product procession

@@ -256,6 +256,9 @@ final class Loop: @unchecked Sendable {
       epoll.remove(daemon.epoll)
       daemon.stop()
     }
+    // Connections hold their loop.
+    broken = []
+    ready.withLock { $0 = [] }
   }
 
   // MARK: Complaints
