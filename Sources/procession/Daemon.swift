@@ -38,7 +38,7 @@ struct Daemon {
     var serving = options.serverOptions
     let share = descriptors.share(connections: serving.maxConnections, running: processes.maxRunning)
     if share != (serving.maxConnections, processes.maxRunning) {
-      log.warning(
+      log.notice(
         "fewer descriptors than the limits need",
         metadata: ["max_connections": "\(share.connections)", "max_running": "\(share.running)"])
     }
