@@ -3,10 +3,16 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 LIBRARIES := libmicrohttpd-dev libjansson-dev libgnutls28-dev pkg-config
 # What the tests use beside the libraries.
-TOOLS := curl jq python3 python3-venv python3-yaml python3-jsonschema procps
+TOOLS := curl jq python3 python3-venv python3-yaml python3-jsonschema procps nodejs
+# What `make bench` measures beside: redis-benchmark and, under another name, redis-server, but no service that would start;
+# GNU parallel.
+PEERS := redis-tools parallel
+# What `make clients-test` generates, builds and runs clients with.
+LANGUAGES := openjdk-17-jdk-headless golang-go golang-gopkg-validator.v2-dev node-typescript libjakarta-annotation-api-java \
+  libjsr305-java
 ARGS ?=
 
-.PHONY: run build test check format tsan asan fuzz conformance bench libraries tools
+.PHONY: run build test workers-test check format tsan asan fuzz conformance bench stress clients-test image-test libraries tools peers
 
 run: build
 	.build/release/procession serve $(ARGS)
@@ -18,6 +24,11 @@ build: libraries
 test: libraries tools
 	swift build --build-tests
 	swift test --skip-build $(ARGS)
+	Tests/Workers/run.sh
+
+# What the pools' workers have to do, by the worker protocol: Sources/CEmbedded/PROTOCOL.md.
+workers-test: tools
+	Tests/Workers/run.sh
 
 check: libraries
 	swift format lint --strict --recursive Sources Tests Package.swift
@@ -27,8 +38,9 @@ check: libraries
 format:
 	swift format --in-place --recursive Sources Tests Package.swift
 
+# One test after the other: those that race have threads of their own, which then have the machine for themselves.
 tsan: libraries
-	swift test --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN --filter ProcessCoreTests $(ARGS)
+	swift test --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN --filter ProcessCoreTests --no-parallel $(ARGS)
 
 asan: libraries tools
 	swift test --scratch-path .build-asan --sanitize=address $(ARGS)
@@ -41,9 +53,25 @@ conformance: libraries tools
 	swift build --product procession
 	Tests/Conformance/run.sh .build/debug/procession
 
-bench: libraries
+bench: libraries tools peers
 	swift build -c release
 	python3 Tests/Bench/bench.py $(ARGS)
+	python3 Tests/Bench/workers.py
+	python3 Tests/Bench/pools.py
+
+# Some ten minutes, of which two hundred tours take most: ARGS='--only hostile' leaves them out.
+stress: libraries tools
+	swift build -c release --product procession
+	python3 Tests/Stress/stress.py .build/release/procession $(ARGS)
+
+clients-test: libraries tools
+	@$(call install,$(LANGUAGES))
+	swift build --product procession
+	Tests/Clients/run.sh .build/debug/procession
+
+image-test: tools
+	@$(call install,openssl)
+	Tests/Image/run.sh
 
 # Installs only what is missing, so that a machine that has it all needs neither root nor the network.
 libraries:
@@ -51,6 +79,9 @@ libraries:
 
 tools:
 	@$(call install,$(TOOLS))
+
+peers:
+	@$(call install,$(PEERS))
 
 define install
 missing=""; for package in $(1); do dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \

@@ -25,13 +25,15 @@ let package = Package(
     .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
+    .target(name: "CMicroHTTPDHooks", dependencies: ["CMicroHTTPD"], cSettings: c),
     .target(name: "CLinux", cSettings: c),
-    .target(name: "CEmbedded", cSettings: c),
+    .target(name: "CEmbedded", exclude: ["PROTOCOL.md", "worker.py"], cSettings: c),
     .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: swift),
     .target(name: "ProcessCore", dependencies: ["CLinux", "Linux", deque], swiftSettings: swift),
     .target(name: "JSONCodec", dependencies: ["CJansson", "Linux"], swiftSettings: swift),
     .target(
-      name: "HTTP", dependencies: ["CMicroHTTPD", "CGnuTLS", "CLinux", "Linux", "JSONCodec", deque, logging],
+      name: "HTTP",
+      dependencies: ["CMicroHTTPD", "CMicroHTTPDHooks", "CGnuTLS", "CLinux", "Linux", "JSONCodec", deque, logging],
       swiftSettings: swift),
     .target(
       name: "ProcessAPI", dependencies: ["CEmbedded", "Linux", "ProcessCore", "JSONCodec", "HTTP", logging],
@@ -43,9 +45,13 @@ let package = Package(
 
     .executableTarget(
       name: "CoreBench", dependencies: ["ProcessCore", "Linux"], path: "Tests/Bench/CoreBench", swiftSettings: swift),
+    .executableTarget(
+      name: "MemoryProbe", dependencies: ["ProcessCore", "Linux"], path: "Tests/Programs/MemoryProbe",
+      swiftSettings: swift),
 
     .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swift),
-    .testTarget(name: "ProcessCoreTests", dependencies: ["ProcessCore", "Linux", "CLinux"], swiftSettings: swift),
+    .testTarget(
+      name: "ProcessCoreTests", dependencies: ["ProcessCore", "Linux", "CLinux", "MemoryProbe"], swiftSettings: swift),
     .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec", "Linux"], swiftSettings: swift),
     .testTarget(
       name: "HTTPTests", dependencies: ["HTTP", "JSONCodec", "Linux", "CLinux", logging], swiftSettings: swift),

@@ -1,5 +1,6 @@
 #include "CLinux.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -22,6 +23,8 @@ int clinux_signalfd(int signal) {
 }
 
 int clinux_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+void clinux_share_heap(void) { mallopt(M_ARENA_MAX, 1); }
 
 pid_t clinux_ended_child(void) {
   siginfo_t info;

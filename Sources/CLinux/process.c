@@ -12,6 +12,27 @@ int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); 
 
 int clinux_pidfd_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
 
+int clinux_pidfd_queue(int pidfd, int signal, int value) {
+  siginfo_t info;
+  memset(&info, 0, sizeof info);
+  info.si_signo = signal;
+  info.si_code = SI_QUEUE;
+  info.si_pid = getpid();
+  info.si_uid = getuid();
+  info.si_value.sival_int = value;
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, &info, 0);
+}
+
+int clinux_wait_signal(const sigset_t *set, pid_t *pid, uid_t *uid) {
+  siginfo_t info;
+  int number = sigwaitinfo(set, &info);
+  if (number < 0) return -1;
+  bool is_sent = info.si_code <= 0;  // SI_USER, SI_QUEUE, SI_TKILL: by somebody
+  *pid = is_sent ? info.si_pid : 0;
+  *uid = is_sent ? info.si_uid : 0;
+  return number;
+}
+
 int clinux_pidfd_wait(int pidfd, bool reap, struct clinux_exit *exit) {
   memset(exit, 0, sizeof *exit);
   siginfo_t info;

@@ -65,19 +65,40 @@ static void discard(int pidfd) {
   close(pidfd);
 }
 
+static bool open_cgroups(struct clinux_spawn_call *call) {
+  for (char *const *path = call->spec->cgroups; *path != NULL; path++) {
+    errno = E2BIG;
+    if (call->cgroup_count == CLINUX_SPAWN_MAX_CGROUPS) return false;
+    int fd = open(*path, O_WRONLY | O_CLOEXEC);
+    if (fd == -1) return false;
+    call->cgroups[call->cgroup_count++] = fd;
+  }
+  return true;
+}
+
+static void close_opened(const struct clinux_spawn_call *call) {
+  if (call->cwd != -1) close(call->cwd);
+  for (size_t i = 0; i < call->cgroup_count; i++) close(call->cgroups[i]);
+}
+
 bool clinux_spawn(const struct clinux_spawn_spec *spec, const struct clinux_spawn_stack *stack, pid_t *announced,
                   struct clinux_spawn_result *result) {
   if (spec->argv[0] == NULL) return fail(result, CLINUX_STEP_ARGUMENTS, EINVAL);
   if (spec->fd_count > CLINUX_SPAWN_MAX_FDS) return fail(result, CLINUX_STEP_FDS, E2BIG);
-  struct clinux_spawn_call call = {.spec = spec, .parent = getpid(), .cwd = -1, .step = CLINUX_STEP_NONE, .error = 0};
+  struct clinux_spawn_call call = {.spec = spec, .parent = getpid(), .cwd = -1};
   if (spec->cwd != NULL) {
     call.cwd = open(spec->cwd, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (call.cwd == -1) return fail(result, CLINUX_STEP_CWD, errno);
   }
+  if (!open_cgroups(&call)) {
+    int error = errno;
+    close_opened(&call);
+    return fail(result, CLINUX_STEP_CGROUP, error);
+  }
   int pidfd = -1;
   pid_t pid = start(&call, stack, announced, &pidfd);
   int error = errno;
-  if (call.cwd != -1) close(call.cwd);
+  close_opened(&call);
   if (pid == -1) {
     clinux_announced_clear(announced);
     return fail(result, CLINUX_STEP_CLONE, error);

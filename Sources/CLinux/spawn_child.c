@@ -22,6 +22,14 @@ struct kernel_sigaction {
 
 CLINUX_CHILD_SIDE static bool ok(long result) { return result != -1; }
 
+// Before all else, so that nothing the child does is outside of them. 0 is whoever writes it.
+CLINUX_CHILD_SIDE static bool enter_cgroups(const struct clinux_spawn_call *call) {
+  for (size_t i = 0; i < call->cgroup_count; i++) {
+    if (!ok(syscall(SYS_write, call->cgroups[i], "0", 1))) return false;
+  }
+  return true;
+}
+
 // All signals are blocked meanwhile: none may run a handler of the parent's here. Those that libc keeps for itself (32,
 // 33) are reset too, by the raw call that it does not refuse; the parent's own table is another.
 CLINUX_CHILD_SIDE static bool reset_signals(const struct clinux_spawn_spec *spec) {
@@ -116,6 +124,7 @@ CLINUX_CHILD_SIDE static void execute(const struct clinux_spawn_spec *spec) {
 
 CLINUX_CHILD_SIDE static int prepare(const struct clinux_spawn_call *call) {
   const struct clinux_spawn_spec *spec = call->spec;
+  if (!enter_cgroups(call)) return CLINUX_STEP_CGROUP;
   if (!reset_signals(spec)) return CLINUX_STEP_SIGNALS;
   if (!ok(syscall(SYS_setsid))) return CLINUX_STEP_SESSION;
   if (call->cwd != -1 && !ok(syscall(SYS_fchdir, call->cwd))) return CLINUX_STEP_CWD;

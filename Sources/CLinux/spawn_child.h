@@ -19,6 +19,8 @@ struct clinux_spawn_call {
   const struct clinux_spawn_spec *spec;
   pid_t parent;
   int cwd;  // -1: stay where we are
+  int cgroups[CLINUX_SPAWN_MAX_CGROUPS];
+  size_t cgroup_count;
   volatile int step;
   volatile int error;
 };

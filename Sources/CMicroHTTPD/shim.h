@@ -2,6 +2,7 @@
 #ifndef PROCESSION_CMICROHTTPD_SHIM_H
 #define PROCESSION_CMICROHTTPD_SHIM_H
 #include <microhttpd.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -30,6 +31,12 @@ struct cmhd_settings {
   size_t connection_memory;
 };
 
+/// Paths with escapes are refused, and queries hidden: nothing is to be unescaped.
+static inline size_t cmhd_leave_escaped(void *context, struct MHD_Connection *connection, char *text) {
+  (void)context, (void)connection, (void)text;
+  return 0;
+}
+
 /// A daemon without thread and without listening socket: driven by MHD_run, fed by MHD_add_connection.
 static inline struct MHD_Daemon *cmhd_start(const struct cmhd_settings *s) {
   return MHD_start_daemon(
@@ -41,6 +48,7 @@ static inline struct MHD_Daemon *cmhd_start(const struct cmhd_settings *s) {
       MHD_OPTION_CONNECTION_LIMIT, s->connection_limit,       //
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, s->connection_memory,
       MHD_OPTION_URI_LOG_CALLBACK, s->begin, s->context,      //
+      MHD_OPTION_UNESCAPE_CALLBACK, cmhd_leave_escaped, NULL, //
       MHD_OPTION_NOTIFY_COMPLETED, s->complete, s->context,   //
       MHD_OPTION_NOTIFY_CONNECTION, s->notify, s->context,    //
       MHD_OPTION_END);
@@ -73,6 +81,8 @@ static inline int cmhd_has_more(struct MHD_Daemon *daemon) {
 static const ssize_t cmhd_end_of_stream = MHD_CONTENT_READER_END_OF_STREAM;
 static const ssize_t cmhd_end_with_error = MHD_CONTENT_READER_END_WITH_ERROR;
 static const uint64_t cmhd_size_unknown = MHD_SIZE_UNKNOWN;
+
+static inline int cmhd_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
 
 static inline void cmhd_format(char *line, size_t size, const char *format, va_list arguments) {
   vsnprintf(line, size, format, arguments);

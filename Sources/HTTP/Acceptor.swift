@@ -87,7 +87,8 @@ struct Acceptor {
       }
     }
     let metrics = loop.service.metrics
-    guard metrics.connections.add(1, ordering: .relaxed).newValue <= loop.service.options.maxConnections else {
+    let connections = metrics.connections.add(1, ordering: .relaxed).newValue
+    guard connections <= loop.service.options.maxConnections || loop.shedIdle() else {
       metrics.connections.subtract(1, ordering: .relaxed)
       turnAway(fd)
       return true

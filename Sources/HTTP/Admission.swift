@@ -5,19 +5,24 @@ import Linux
 extension Connection {
   /// Decides on a request by its head: whether it is HTTP as we accept it, who sends it, what it is for, and whether its
   /// body may come. What is thrown here is answered before any of the body is read, and closes the connection.
-  func admit(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(Problem) {
+  ///
+  /// True when a body is to come.
+  func admit(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(Problem) -> Bool {
     let service = loop.service
     let request = request
     let target = request.target
     let versionBytes = bytes(version)
-    var fields = HeaderScan(after: versionBytes)
-    withUnsafeMutablePointer(to: &fields) { fields in
-      _ = MHD_get_connection_values_n(raw, .HEADER_KIND, addField, fields)
+    var scan = HeaderScan(after: versionBytes)
+    withUnsafeMutablePointer(to: &scan) { scan in
+      _ = MHD_get_connection_values_n(raw, .HEADER_KIND, addField, scan)
     }
+    let fields = scan
     let verb = try service.gate.check(
       method: bytes(method), target: target, isWhole: request.isWhole(before: version), version: versionBytes,
       fields: fields, isUnix: peer.isUnix)
     request.verb = verb
+    request.scannedType = fields.contentType
+    request.scannedSession = fields.session
     guard fields.isWhole(before: UnsafeRawPointer(method) + cmhd_head_size(raw)) else {
       throw HeaderScan.Fault.gap.problem
     }
@@ -49,10 +54,24 @@ extension Connection {
     if loop.isDraining, access != .open { throw Service.draining }
     let limit = try routes[found].body.check(
       fields, verb, maxBody: service.options.maxBody, maxMessage: service.options.maxMessage)
-    if fields.hasBody {
+    request.length = fields.contentLength
+    deadline = loop.moment(after: limits.body)
+    if case .stream = routes[route].body {
+      try beginUpload()
+    } else if fields.hasBody {
       body = BodyBuffer(expected: fields.contentLength, limit: limit)
-      deadline = loop.moment(after: limits.body)
     }
+    return fields.hasBody
+  }
+
+  /// The handler decides before the body comes. Without a body it is called all the same.
+  private func beginUpload() throws(Problem) {
+    request.raw = raw
+    defer { request.raw = nil }
+    guard case .upload(let sink) = try routes[route].handler(request) else {
+      preconditionFailure("a route whose body is a stream answers with a sink")
+    }
+    upload = Upload(sink)
   }
 
   /// Whom the credentials make of the sender; nil without good ones. A token decides where there is one, else, on a
@@ -83,6 +102,7 @@ extension BodyRule {
       try BodyRule.checkType(fields.contentType)
       limit = maxBody
     case .payload: limit = maxMessage
+    case .stream: return .max
     }
     guard fields.contentLength ?? 0 <= limit else {
       throw Problem(413, "TooLarge", "The body may have at most \(limit) bytes.")

@@ -39,6 +39,8 @@ struct BodyBuffer: ~Copyable {
   consuming func finish() -> Bytes {
     guard let start, count > 0 else { return .empty }
     self.start = nil
-    return Bytes(adopting: start, count: count)
+    // Somebody may keep it for long.
+    let fitted = count < capacity ? realloc(start, count) : start
+    return Bytes(adopting: fitted ?? start, count: count)
   }
 }

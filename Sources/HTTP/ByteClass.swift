@@ -15,6 +15,24 @@ enum ByteClass {
   /// Control bytes, but for the tab.
   @inline(__always) static func isControl(_ byte: UInt8) -> Bool { (byte < 0x20 && byte != 9) || byte == 0x7f }
 
+  /// Whether any byte `isControl`. It looks at eight at once: every field of every request goes through it.
+  static func hasControl(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let spaces: UInt64 = 0x2020_2020_2020_2020
+    let deletes: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+    let highBits: UInt64 = 0x8080_8080_8080_8080
+    var index = 0
+    while index + 8 <= bytes.count {
+      let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let others = word ^ deletes
+      // Zero unless a byte is below 0x20, or 0x7f; the tab is below it too.
+      let suspects = (((word &- spaces) & ~word) | ((others &- ones) & ~others)) & highBits
+      if suspects != 0, bytes[index..<index + 8].contains(where: isControl) { return true }
+      index += 8
+    }
+    return bytes[index...].contains(where: isControl)
+  }
+
   @inline(__always) static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
   @inline(__always) static func hexValue(_ byte: UInt8) -> UInt8? {
@@ -38,13 +56,31 @@ extension UnsafeRawBufferPointer {
     equals(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  /// Equality with ASCII text in lower case, whatever the case here.
+  /// Equality with letters in lower case and hyphens, whatever the case here: eight bytes at once.
   func equalsIgnoringCase(_ lowercase: StaticString) -> Bool {
     guard count == lowercase.utf8CodeUnitCount else { return false }
-    for index in 0..<count where self[index] != lowercase.utf8Start[index] {
-      guard self[index] &- 0x41 < 26, self[index] | 0x20 == lowercase.utf8Start[index] else { return false }
+    let text = UnsafeRawBufferPointer(start: lowercase.utf8Start, count: count)
+    var index = 0
+    while index + 8 <= count {
+      guard isSame(UInt64.self, text, at: index) else { return false }
+      index += 8
+    }
+    // The last of a long name overlap those before.
+    if index < count, count >= 8 { return isSame(UInt64.self, text, at: count - 8) }
+    while index < count {
+      guard isSame(UInt8.self, text, at: index) else { return false }
+      index += 1
     }
     return true
+  }
+
+  /// Bit 5 makes the case of a letter; a byte of `text` that has bit 6 is one.
+  @inline(__always) private func isSame<Word: FixedWidthInteger & BitwiseCopyable>(
+    _: Word.Type, _ text: UnsafeRawBufferPointer, at index: Int
+  ) -> Bool {
+    let expected = text.loadUnaligned(fromByteOffset: index, as: Word.self)
+    let letters = expected & Word(truncatingIfNeeded: 0x4040_4040_4040_4040 as UInt64)
+    return loadUnaligned(fromByteOffset: index, as: Word.self) | letters >> 1 == expected
   }
 
   @inline(__always) func equals(_ other: UnsafeRawBufferPointer) -> Bool {

@@ -7,7 +7,7 @@ extension Connection {
     let service = loop.service
     let refusal =
       loop.isDraining
-      ? Service.draining : service.metrics.addParked(limit: service.options.maxWaiters) ? nil : Service.tooManyWaiters
+      ? Service.draining : service.metrics.addParked(limit: service.options.waiterLimit) ? nil : Service.tooManyWaiters
     if let refusal {
       // Nobody resumes it before it is armed: whichever came first, it is answered here.
       if reply.hangUp() { return respond(refusal.response(to: request.path)) }
@@ -25,7 +25,7 @@ extension Connection {
 
   func unpark(_ reply: Reply) -> MHD_Result {
     if let response = reply.take() { return respond(response) }
-    if let lastWord { return respond(lastWord.response(to: request.path)) }
+    if let lastWord { return respond(lastWord.problem.response(to: request.path)) }
     return cut()
   }
 

@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import CMicroHTTPDHooks
 import Glibc
 import Linux
 
@@ -15,7 +16,7 @@ extension Connection {
     status = 0
     isHungUp = false
     deadline = loop.moment(after: limits.header)
-    loop.service.metrics.inFlight.add(1, ordering: .relaxed)
+    loop.metrics.inFlight.pointee.wrappingAdd(1, ordering: .relaxed)
   }
 
   /// A callback of the library's that can do nothing but go on or cut the connection.
@@ -26,22 +27,31 @@ extension Connection {
     switch stage {
     case .head:
       do {
-        try admit(method: method, version: version)
-        stage = .body
+        stage = try admit(method: method, version: version) ? .body : .whole
         return .YES
       } catch {
         return reject(error)
       }
     case .body:
-      guard size.pointee > 0, let data else { return answer() }
-      return receive(data, size)
+      if size.pointee > 0, let data { return receive(data, size) }
+      guard takeBody() else { return cut() }
+      return answer()
+    case .whole: return answer()
     case .parked(let reply): return unpark(reply)
-    case .responding: return .YES
+    case .responding, .refused: return .YES
     case .idle: return cut()
     }
   }
 
   private func receive(_ data: UnsafePointer<CChar>, _ size: UnsafeMutablePointer<Int>) -> MHD_Result {
+    if let upload {
+      guard !isHungUp else { return cut() }
+      size.pointee -= upload.write(UnsafeRawBufferPointer(start: data, count: size.pointee), for: self)
+      // Held up, it has as long as a wait has; else the rest has to come.
+      let patience = if case .upload = suspension { limits.wait } else { Optional(limits.body) }
+      deadline = patience.map { loop.moment(after: $0) } ?? .max
+      return .YES
+    }
     // A chunked body that is too long cannot be answered any more.
     guard body?.append(data, size.pointee) == true else { return cut() }
     deadline &+= limits.bodyPerByte &* UInt64(size.pointee)
@@ -49,16 +59,23 @@ extension Connection {
     return .YES
   }
 
-  private func answer() -> MHD_Result {
-    guard body?.isComplete ?? true else { return cut() }
+  /// False when it is cut short.
+  private func takeBody() -> Bool {
+    guard body?.isComplete ?? true else { return false }
     if let body = body.take() { request.document = body.finish() }
+    return true
+  }
+
+  private func answer() -> MHD_Result {
     let answer: MHD_Result
     do {
       request.raw = raw
       defer { request.raw = nil }
-      switch try routes[route].handler(request) {
+      switch try decide() {
       case .now(let response): answer = respond(response)
+      case .prepared(let response): answer = respond(response)
       case .parked(let reply): answer = park(reply)
+      case .upload: preconditionFailure("a body that is here already needs no sink")
       }
     } catch {
       answer = respond(error.response(to: request.path))
@@ -67,54 +84,96 @@ extension Connection {
     return answer
   }
 
+  private func decide() throws(Problem) -> Answer {
+    if let upload { return try upload.finish() }
+    if case .document = routes[route].body, request.body.count == 0 {
+      throw Problem(400, "JSONDecodeError", "The body is empty; a JSON object is expected.")
+    }
+    return try routes[route].handler(request)
+  }
+
   private func reject(_ problem: Problem) -> MHD_Result {
     if problem.status == 401 || problem.status == 403 {
       loop.service.observer?.refused(
         peer: peer, status: problem.status, code: problem.code,
         target: request.target.slice(0..<Swift.min(request.target.count, 256)).text)
     }
+    defer { stage = .refused }
     return respond(problem.response(to: request.path))
   }
 
   /// Hands a response to the library.
   func respond(_ response: Response) -> MHD_Result {
-    stage = .responding
-    status = response.status
-    onUndelivered = response.onUndelivered
     if let prepared = response.prepared, let shared = prepared.raw {
-      deadline = loop.moment(after: limits.reading(prepared.count))
-      return MHD_queue_response(raw, UInt32(status), shared)
+      return queue(shared, response.status, prepared.count, response.onUndelivered)
     }
-    let whole = response.whole
-    deadline = loop.moment(after: limits.reading(whole.count))
-    guard let made = ResponseWriter.make(whole, for: self) else {
+    return response.prepared == nil ? send(response) : send(response.whole)
+  }
+
+  private func respond(_ prepared: PreparedResponse) -> MHD_Result {
+    guard let shared = prepared.raw else { return send(prepared.original) }
+    return queue(shared, prepared.status, prepared.count, prepared.onUndelivered)
+  }
+
+  private func send(_ response: Response) -> MHD_Result {
+    guard let made = ResponseWriter.make(response, for: self) else {
       loop.note("a response to \(request.path.text) has a header that cannot be sent")
-      guard case .none = whole.body else {
+      response.onUndelivered?()
+      guard case .none = response.body else {
         return respond(Problem(500, "BadResponse", "The response could not be sent.").response(to: request.path))
       }
       return cut()
     }
     defer { MHD_destroy_response(made) }
-    return MHD_queue_response(raw, UInt32(status), made)
+    return queue(made, response.status, response.count, response.onUndelivered)
+  }
+
+  private func queue(
+    _ response: OpaquePointer, _ status: Int, _ count: Int, _ onUndelivered: (@Sendable () -> Void)?
+  ) -> MHD_Result {
+    stage = .responding
+    if let onUndelivered {
+      guard !isGone else {
+        // The kernel would take it all the same, and nobody would ever know.
+        onUndelivered()
+        return cut()
+      }
+      self.onUndelivered = onUndelivered
+    }
+    self.status = status
+    deadline = loop.moment(after: limits.reading(count))
+    return cmhd_queue_response(raw, UInt32(status), response) ? .YES : .NO
   }
 
   /// The request is over: `isDelivered` is whether the kernel has taken all of the response.
   func complete(isDelivered: Bool) {
-    let metrics = loop.service.metrics
-    metrics.inFlight.subtract(1, ordering: .relaxed)
-    if case .parked(let reply) = stage { _ = reply.hangUp() }
+    let metrics = loop.metrics
+    metrics.inFlight.pointee.wrappingSubtract(1, ordering: .relaxed)
+    switch stage {
+    case .parked(let reply): if !reply.hangUp() { reply.take()?.onUndelivered?() }
+    case .body: body = nil
+    default: break
+    }
+    if loop.isOutOfRoom {
+      loop.isOutOfRoom = false
+      answerWithoutLibrary()
+    }
     stage = .idle
     deadline = loop.moment(after: limits.idle)
     if !isDelivered { loop.broken.append(self) }
     if status != 0 {
       metrics.record(route: route, status: status, nanoseconds: Deadline.now.nanoseconds &- began)
     }
+    began = loop.now
     if let onUndelivered {
       if !isDelivered { onUndelivered() }
       self.onUndelivered = nil
     }
-    body = nil
-    if lastWord != nil { lastWord = nil }
+    if let upload {
+      upload.cancel()
+      self.upload = nil
+    }
+    lastWord = nil
     if route < routeCount, routes[route].isAudited {
       loop.service.observer?.audited(
         operation: routes[route].operation, caller: request.caller, peer: peer,

@@ -1,4 +1,6 @@
+import CLinux
 import CMicroHTTPD
+import Glibc
 import Linux
 
 /// An accepted socket, from `MHD_add_connection` until the library is about to close it, and the request that is on it.
@@ -9,13 +11,12 @@ final class Connection: @unchecked Sendable {
   // Sendable: but for its constants, it is touched by the thread of its loop alone. Other threads hold it only to hand
   // it to `Loop.makeReady`.
   let fd: CInt
+  var isHungUp = false
+  /// Why a request that waited is told to wait no longer.
+  var lastWord: LastWord?
   let peer: Peer
   let loop: Loop
   let daemon: Daemon
-  /// Of the service, where a request finds them without counting a reference.
-  let limits: Limits
-  let routes: UnsafePointer<Route>
-  let routeCount: Int
   /// The library's handle.
   var raw: OpaquePointer?
   /// Why it is suspended, if it is.
@@ -29,24 +30,36 @@ final class Connection: @unchecked Sendable {
 
   var stage = Stage.idle
   var request = Request()
-  var began: UInt64 = 0
+  /// When its request did, or when it became idle.
+  var began: UInt64
   /// The route's index; the number of routes when there is none.
   var route = 0
   var body: BodyBuffer?
+  var upload: Upload?
   var status = 0
-  var isHungUp = false
-  /// What a request that waited too long, or into a shutdown, is answered.
-  var lastWord: Problem?
   var onUndelivered: (@Sendable () -> Void)?
+
+  enum LastWord {
+    case maxWait, draining
+
+    var problem: Problem {
+      switch self {
+      case .maxWait: Service.maxWait
+      case .draining: Service.draining
+      }
+    }
+  }
 
   enum Suspension {
     case none
     case reply(Reply)
     case stream(StreamBody)
+    case upload(Upload)
   }
 
   enum Stage {
-    case idle, head, body, responding
+    /// `whole`: no body is to come. `refused`: the response is on its way, and no handler was asked for it.
+    case idle, head, body, whole, responding, refused
     case parked(Reply)
   }
 
@@ -55,16 +68,26 @@ final class Connection: @unchecked Sendable {
     self.peer = peer
     self.loop = loop
     self.daemon = daemon
-    limits = loop.service.limits
-    routes = UnsafePointer(loop.service.router.rows)
-    routeCount = loop.service.router.count
-    deadline = loop.moment(after: limits.header)
+    deadline = loop.moment(after: loop.limits.header)
+    began = loop.now
   }
+
+  var limits: Limits { loop.limits }
+  var routes: UnsafePointer<Route> { loop.routes }
+  var routeCount: Int { loop.routeCount }
 
   var isIdle: Bool { if case .idle = stage { true } else { false } }
 
   /// A stream got on.
   func progress() { deadline = loop.moment(after: limits.read) }
+
+  /// Whether the client has closed its side. Only the kernel knows, and asking it is worth it where something would be lost.
+  var isGone: Bool {
+    if isHungUp { return true }
+    let gone = Int16(EPOLLRDHUP.rawValue) | Int16(POLLHUP) | Int16(POLLERR)
+    var state = pollfd(fd: fd, events: gone, revents: 0)
+    return poll(&state, 1, 0) > 0 && state.revents & gone != 0
+  }
 
   /// The answer to the library that closes the connection, which it complains about.
   func cut() -> MHD_Result {

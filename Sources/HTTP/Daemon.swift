@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import CMicroHTTPDHooks
 import Glibc
 import Linux
 
@@ -13,11 +14,12 @@ final class Daemon {
 
   init?(_ loop: Loop) {
     self.loop = loop
+    _ = hooks
     var settings = cmhd_settings(
       context: Unmanaged.passUnretained(self).toOpaque(), log: logLine, begin: beginRequest, handle: handleRequest,
       complete: completeRequest, notify: notifyConnection,
       connection_limit: UInt32(clamping: loop.service.options.maxConnections),
-      connection_memory: loop.service.options.connectionMemory)
+      connection_memory: HeadLimits.connectionMemory)
     guard let raw = cmhd_start(&settings) else { return nil }
     self.raw = raw
   }
@@ -35,6 +37,12 @@ final class Daemon {
     MHD_stop_daemon(raw)
     raw = nil
   }
+}
+
+/// Set once, for the process.
+private let hooks: Void = cmhd_set_refusal { pointer, status in
+  guard let pointer, let status else { return nil }
+  return connection(pointer) { $0.refuse(with: &status.pointee) }
 }
 
 private func daemon(_ context: UnsafeMutableRawPointer?) -> Daemon? {

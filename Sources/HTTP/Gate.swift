@@ -1,6 +1,6 @@
 /// What a request must be before anything else looks at it: HTTP as this service accepts it, sent by somebody who is not
 /// a page in a browser. libmicrohttpd lets most of what is refused here pass.
-struct Gate: Sendable {
+final class Gate: Sendable {
   private let hosts: [[UInt8]]
   private let origins: [[UInt8]]
 
@@ -18,7 +18,7 @@ struct Gate: Sendable {
   ) throws(Problem) -> Method {
     let isOld = version.equals("HTTP/1.0")
     guard isOld || version.equals("HTTP/1.1") else {
-      throw Problem(505, "VersionNotSupported", "The service speaks HTTP/1.1 and HTTP/1.0.")
+      throw Gate.versionNotSupported
     }
     guard let known = Method(method) else {
       if method.equals("CONNECT") { throw Gate.notAllowed("CONNECT is for proxies.") }
@@ -42,7 +42,7 @@ struct Gate: Sendable {
   }
 
   private func checkTarget(_ target: UnsafeRawBufferPointer, isWhole: Bool) throws(Problem) {
-    guard target.count <= 2048 else { throw Problem(414, "TargetTooLong", "A request's target has at most 2 KiB.") }
+    guard target.count <= HeadLimits.target else { throw Gate.targetTooLong }
     guard isWhole else { throw Gate.malformedPath("The request's target has a NUL byte.") }
     if target.equals("*") { throw Gate.notAllowed("The target `*` has no operations.") }
     guard target.first == UInt8(ascii: "/") else {
@@ -76,8 +76,9 @@ struct Gate: Sendable {
       guard host.slice(colon + 1..<host.count).allSatisfy(ByteClass.isDigit) else { throw Gate.malformedHost() }
       name = host.slice(0..<colon)
     }
+    if name.equals("127.0.0.1") || name.equals("localhost") { return }
     guard !name.isEmpty, name.allSatisfy(Gate.isHost) else { throw Gate.malformedHost() }
-    if isUnix || name.equals("localhost") || name.equals("127.0.0.1") { return }
+    if isUnix { return }
     let isKnown = hosts.contains { known in
       known.count == name.count && zip(known, name).allSatisfy { $0 == ($1 &- 0x41 < 26 ? $1 | 0x20 : $1) }
     }
@@ -89,6 +90,10 @@ struct Gate: Sendable {
     ByteClass.isPath(byte) && byte != UInt8(ascii: "/") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")
       || byte == UInt8(ascii: ":")
   }
+
+  static let targetTooLong = Problem(414, "TargetTooLong", "A request's target has at most 2 KiB.")
+  static let versionNotSupported = Problem(
+    505, "VersionNotSupported", "The service speaks HTTP/1.1 and HTTP/1.0.")
 
   private static func malformedHost() -> Problem { Problem(400, "MalformedHeader", "Host is not a name and a port.") }
   private static func malformedPath(_ detail: String) -> Problem { Problem(400, "MalformedPath", detail) }

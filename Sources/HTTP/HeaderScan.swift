@@ -8,6 +8,7 @@ struct HeaderScan {
   private(set) var contentLength: Int?
   private(set) var contentType: UnsafeRawBufferPointer?
   private(set) var authorization: UnsafeRawBufferPointer?
+  private(set) var session: UnsafeRawBufferPointer?
   private(set) var isChunked = false
   private(set) var origin: UnsafeRawBufferPointer?
   private(set) var isCrossSite = false
@@ -36,23 +37,29 @@ struct HeaderScan {
   mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
     guard fault == nil else { return }
     count += 1
-    bytes += name.count + value.count + 4
-    if count > 64 || bytes > 8192 {
+    bytes += size(name, value)
+    if count > HeadLimits.fields || bytes > HeadLimits.bytes {
       fault = .tooLarge
     } else if let next, next != name.baseAddress {
       fault = .gap
-    } else if name.isEmpty || !name.allSatisfy(ByteClass.isToken) {
-      fault = .name
-    } else if value.contains(where: ByteClass.isControl) {
+    } else if ByteClass.hasControl(value) {
       fault = .value
-    } else {
-      examine(name, value)
+    } else if !examine(name, value), name.isEmpty || !name.allSatisfy(ByteClass.isToken) {
+      fault = .name
     }
     if next != nil { next = value.baseAddress.map { $0 + value.count + 2 } }
   }
 
-  /// Names that matter here differ in length, but for a few; all others cost one comparison.
-  private mutating func examine(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+  /// With the white space between them, where the field is as it came.
+  private func size(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Int {
+    guard next != nil, let start = name.baseAddress, let end = value.baseAddress else {
+      return name.count + value.count + 4
+    }
+    return end - start + value.count + 2
+  }
+
+  /// False of a name that does not matter here. Those that do differ in length, but for a few.
+  private mutating func examine(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
     switch name.count {
     case 4 where name.equalsIgnoringCase("host"): host = once(host, value)
     case 6 where name.equalsIgnoringCase("origin"): origin = once(origin, value)
@@ -71,6 +78,8 @@ struct HeaderScan {
       if !value.equalsIgnoringCase("identity") {
         fault = .contentEncoding
       }
+    // As the library does, which gives the first of several.
+    case 18 where name.equalsIgnoringCase("procession-session"): session = session ?? value
     case 17 where name.equalsIgnoringCase("transfer-encoding"):
       if isChunked {
         fault = .repeated
@@ -79,8 +88,9 @@ struct HeaderScan {
       } else {
         fault = .transferEncoding
       }
-    default: break
+    default: return false
     }
+    return true
   }
 
   private mutating func once(

@@ -4,6 +4,7 @@ import Linux
 struct Limits: Sendable {
   let header: UInt64
   let idle: UInt64
+  let leastIdle: UInt64
   let body: UInt64
   let bodyPerByte: UInt64
   let read: UInt64
@@ -14,6 +15,7 @@ struct Limits: Sendable {
   init(_ options: ServerOptions) {
     header = nanoseconds(options.headerTimeout)
     idle = nanoseconds(options.idleTimeout)
+    leastIdle = nanoseconds(options.leastIdle)
     body = nanoseconds(options.bodyTimeout)
     bodyPerByte = nanoseconds(1 / options.bodyRate)
     read = nanoseconds(options.readTimeout)

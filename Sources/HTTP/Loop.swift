@@ -7,11 +7,20 @@ import Linux
 final class Loop: @unchecked Sendable {
   // Sendable: other threads use its constants only, of which `epoll`, `ready` and the atomics are made for that.
   let service: Service
+  /// Of the service, where a request finds them without counting a reference.
+  let limits: Limits
+  let routes: UnsafePointer<Route>
+  let routeCount: Int
+  let metrics: RequestMetrics
   let epoll: Epoll
+  /// Watches suspended connections: of thousands that hang up at once a few are taken at a time, between the others.
+  let hangUps: Epoll
+  var isHangUpDue = false
   private let ready = Linux.Mutex<[Connection]>([])
   private let stopAt = Atomic<UInt64>(.max)
   private let isStopping = Atomic(false)
   private var thread = pthread_self()
+  private let guest: Guest?
   private let ticker: Ticker
   private var isTickDue = false
 
@@ -19,6 +28,8 @@ final class Loop: @unchecked Sendable {
   private(set) var now = Deadline.now.nanoseconds
   private(set) var isDraining = false
   var connections: [Connection] = []
+  /// The last that `shedIdle` looked at.
+  var shedHand = 0
   var daemons: [Daemon] = []
   private var dirty: [Daemon] = []
   /// Connections that the library is closing before their response was whole.
@@ -29,11 +40,19 @@ final class Loop: @unchecked Sendable {
   private var limiter = LineLimiter()
   private var isComplaintExpected = false
 
-  init(_ service: Service, _ listeners: [Listener]) throws(SystemError) {
+  init(_ service: Service, _ listeners: [Listener], hosting guest: Guest?) throws(SystemError) {
     self.service = service
+    limits = service.limits
+    routes = UnsafePointer(service.router.rows)
+    routeCount = service.router.count
+    metrics = service.metrics
+    self.guest = guest
     epoll = try Epoll()
+    hangUps = try Epoll()
+    try epoll.add(hangUps.descriptor, for: EPOLLIN.rawValue, token: Token.hangUps)
     ticker = try Ticker(milliseconds: Swift.max(service.options.tick, 1))
     try epoll.add(ticker.descriptor, for: EPOLLIN.rawValue, token: Token.tick)
+    if let guest { try epoll.add(guest.descriptor, for: EPOLLIN.rawValue, token: Token.guest) }
     acceptor = Acceptor(listeners)
     try acceptor.resume(epoll)
   }
@@ -72,6 +91,7 @@ final class Loop: @unchecked Sendable {
       let count = epoll.wait(events, milliseconds: patience())
       now = Deadline.now.nanoseconds
       for event in events.prefix(count) { take(event) }
+      if isHangUpDue { takeHangUps(events) }
       if service.isDraining.load(ordering: .relaxed), !isDraining { drain() }
       if isStopping.load(ordering: .acquiring) { acceptor.close(epoll) }
       acceptor.acceptAll(for: self)
@@ -96,28 +116,25 @@ final class Loop: @unchecked Sendable {
 
   private var isIdle: Bool { connections.allSatisfy(\.isIdle) }
 
-  /// Tokens are small numbers for listeners and daemons, and addresses for suspended connections.
   private func take(_ event: epoll_event) {
-    let token = event.data.u64
-    if token == Epoll.wakeToken {
-      epoll.acknowledgeWake()
-    } else if token < Token.daemons {
-      acceptor.mark(Int(token))
-    } else if token == Token.tick {
+    switch event.data.u64 {
+    case Epoll.wakeToken: epoll.acknowledgeWake()
+    case Token.guest: guest?.run()
+    case Token.hangUps: isHangUpDue = true
+    case Token.tick:
       ticker.acknowledge()
       isTickDue = true
-    } else if token < Token.end {
-      mark(daemons[Int(token - Token.daemons)])
-    } else if let address = UnsafeMutableRawPointer(bitPattern: UInt(token)) {
-      // Only suspended connections are watched, and only this thread resumes them: it is alive.
-      hangUp(Unmanaged<Connection>.fromOpaque(address).takeUnretainedValue())
+    case let token where token < Token.daemons: acceptor.mark(Int(token))
+    case let token: mark(daemons[Int(token - Token.daemons)])
     }
   }
 
   enum Token {
+    // Those of listeners are below.
     static let daemons: UInt64 = 1024
+    static let hangUps: UInt64 = 2045
+    static let guest: UInt64 = 2046
     static let tick: UInt64 = 2047
-    static let end: UInt64 = 2048
   }
 
   func mark(_ daemon: Daemon) {
@@ -152,16 +169,6 @@ final class Loop: @unchecked Sendable {
     }
   }
 
-  // MARK: Suspended connections
-
-  /// Looks for a hang-up while the library does not.
-  func watch(_ connection: Connection) {
-    let token = UInt64(UInt(bitPattern: Unmanaged.passUnretained(connection).toOpaque()))
-    do { try epoll.add(connection.fd, for: EPOLLRDHUP.rawValue, token: token) } catch {
-      note("a suspended connection cannot be watched: \(error)")
-    }
-  }
-
   private func resumeReady() {
     let list = ready.withLock { ready -> [Connection] in
       guard !ready.isEmpty else { return [] }
@@ -169,38 +176,6 @@ final class Loop: @unchecked Sendable {
       return ready
     }
     for connection in list { resume(connection) }
-  }
-
-  func resume(_ connection: Connection) {
-    switch connection.suspension {
-    case .none: return
-    case .reply: service.metrics.removeParked()
-    case .stream: connection.progress()
-    }
-    connection.suspension = .none
-    epoll.remove(connection.fd)
-    MHD_resume_connection(connection.raw)
-    // Without a thread of its own the library does not look at it by itself.
-    mark(connection.daemon)
-  }
-
-  private func hangUp(_ connection: Connection) {
-    connection.isHungUp = true
-    interrupt(connection)
-  }
-
-  /// Ends a wait from here. When somebody else has ended it, the connection is about to be in `ready`.
-  private func interrupt(_ connection: Connection) {
-    switch connection.suspension {
-    case .none: break
-    case .reply(let reply): if reply.hangUp() { resume(connection) }
-    case .stream(let body): if body.interrupt() { resume(connection) }
-    }
-  }
-
-  private func end(_ connection: Connection, _ problem: Problem) {
-    if case .reply = connection.suspension { connection.lastWord = problem }
-    interrupt(connection)
   }
 
   // MARK: Connections
@@ -225,23 +200,11 @@ final class Loop: @unchecked Sendable {
     connections[connection.slot] = last
   }
 
-  /// Ends what takes too long. A shut down socket is closed by the library.
-  private func reap() {
-    for connection in connections where connection.deadline <= now {
-      connection.deadline = .max
-      if case .reply = connection.suspension {
-        end(connection, Service.maxWait)
-      } else {
-        shutdown(connection.fd, CInt(SHUT_RDWR))
-      }
-    }
-  }
-
   // MARK: The end
 
   private func drain() {
     isDraining = true
-    for connection in connections { end(connection, Service.draining) }
+    for connection in connections { end(connection, .draining) }
   }
 
   /// The library aborts the process when it is stopped with a suspended connection.
@@ -266,15 +229,24 @@ final class Loop: @unchecked Sendable {
   /// The library writes a line for each connection that a callback of ours cuts; the next is not worth telling.
   func expectComplaint() { isComplaintExpected = true }
 
+  /// Whether the library has just said that there is no memory for the head of a response. It closes the connection next.
+  var isOutOfRoom = false
+  static let outOfRoom = "Closing connection (failed to create response header)"
+
   func isExpectedComplaint() -> Bool {
     defer { isComplaintExpected = false }
     return isComplaintExpected
   }
 
   /// The library sets options of TCP on every connection that is given to it, and is told by a Unix socket that it has none.
-  private static let knownComplaints = ["Setting TCP_", "Failed to push the data from buffers"]
+  /// What it says of requests that it cannot read is answered to those who sent them.
+  private static let knownComplaints = [
+    "Setting TCP_", "Failed to push the data from buffers", "Error processing request", "Not enough memory in pool",
+    outOfRoom,
+  ]
 
   func note(_ line: String) {
+    if line.hasPrefix(Self.outOfRoom) { isOutOfRoom = true }
     if Self.knownComplaints.contains(where: line.hasPrefix) { return }
     guard let suppressed = limiter.admit(at: now) else { return }
     service.observer?.note(line, suppressed: suppressed)

@@ -17,6 +17,8 @@ public struct Problem: Error, Sendable {
   public enum Member: Sendable {
     case text(String)
     case integer(Int)
+    /// A JSON text, passed on as it is.
+    case json(String)
   }
 
   /// Where in the request something is wrong: a JSON pointer into its document, or the name of a query parameter or header

@@ -26,11 +26,21 @@ extension Problem {
       switch value {
       case .text(let text): object.set(name: name, text)
       case .integer(let number): object.set(name: name, number)
+      case .json: break
       }
     }
-    var response = Response(status, contentType: "application/problem+json", .bytes(object.dump()))
+    var response = Response(status, contentType: "application/problem+json", .bytes(spliced(into: object.dump())))
     response.headers = headers
     return response
+  }
+}
+
+extension Problem {
+  /// The members that are JSON already, behind the others.
+  private func spliced(into document: Bytes) -> Bytes {
+    var text = ""
+    for case (let name, .json(let json)) in members { text += ",\"\(name)\":\(json)" }
+    return text.isEmpty ? document : Bytes(document.text.dropLast() + text + "}")
   }
 }
 

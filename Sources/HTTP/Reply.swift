@@ -7,8 +7,8 @@ public final class Reply: Sendable {
     case new
     /// The request waits; its connection is suspended.
     case armed(Connection)
-    /// There is a response, which the loop has not fetched yet.
-    case sent(Response)
+    /// There is a response, which the loop has not fetched yet. Thousands that wait have no place for one.
+    indirect case sent(Response)
     case hungUp
     case done
   }
@@ -22,23 +22,24 @@ public final class Reply: Sendable {
 
   public init() {}
 
-  /// Answers the request, from any thread. Later calls, and calls after the client has gone, do nothing.
+  /// Answers the request, from any thread. What comes after another answer, or after the client has gone, is not delivered.
   public func send(_ response: Response) {
     // The closure is let go outside the lock, since that may run any deinit.
-    let (connection, cancel) = promise.withLock { promise -> (Connection?, (@Sendable () -> Void)?) in
+    let (isTaken, connection, cancel) = promise.withLock { promise -> (Bool, Connection?, (@Sendable () -> Void)?) in
       switch promise.state {
       case .new:
         promise.state = .sent(response)
-        return (nil, promise.forgetCancel())
+        return (true, nil, promise.forgetCancel())
       case .armed(let connection):
         promise.state = .sent(response)
-        return (connection, promise.forgetCancel())
+        return (true, connection, promise.forgetCancel())
       case .sent, .hungUp, .done:
-        return (nil, nil)
+        return (false, nil, nil)
       }
     }
     _ = cancel
     if let connection { connection.loop.makeReady(connection) }
+    if !isTaken { response.onUndelivered?() }
   }
 
   /// What to undo when the client hangs up, or the server drains, before the reply was sent: called at most once, and

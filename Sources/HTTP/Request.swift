@@ -14,13 +14,18 @@ public final class Request {
   public var caller: Caller { sender }
   /// The whole body; empty when there is none.
   public var body: Bytes { document ?? .empty }
+  /// How long the body is; nil when it comes in chunks, or there is none.
+  public var contentLength: Int? { length }
   /// The parameters after `?`.
   public var query: Query { parsedQuery }
+  /// Whether it has any, without a copy.
+  public var hasQuery: Bool { !parsedQuery.isEmpty }
 
   var verb = Method.get
   var sender = Caller.nobody
   var document: Bytes?
   var parsedQuery = Query()
+  var length: Int?
   /// The target as it came, query included. Its path has no percent escapes once it passed the gate.
   private(set) var target = UnsafeRawBufferPointer(start: nil, count: 0)
   private(set) var pathCount = 0
@@ -28,12 +33,14 @@ public final class Request {
   var parameters = PathParameters()
   /// The library's connection while the handler runs.
   var raw: OpaquePointer?
+  var scannedType: UnsafeRawBufferPointer?
+  var scannedSession: UnsafeRawBufferPointer?
   /// The target where the library would edit it or free it too early.
   private var copy: Bytes?
   /// Where the library has the target, to see whether it was cut.
   private var address: UInt = 0
   /// The header fields of a request that came by no connection.
-  private var given: [String: String] = [:]
+  private var given: [String: Bytes] = [:]
 
   init() {}
 
@@ -44,35 +51,27 @@ public final class Request {
     verb = method
     sender = caller
     document = body
-    given = headers
+    given = headers.mapValues { Bytes($0) }
+    length = body?.count
     copy = bytes
     self.target = bytes.buffer
     pathCount = bytes.buffer.firstIndex(of: UInt8(ascii: "?")) ?? bytes.count
   }
 
-  /// The library keeps the request line until the request is over, and edits a target with a query or with percent
-  /// escapes.
+  /// The library keeps the request line until the request is over, and edits a target with a query.
   func begin(_ text: UnsafePointer<CChar>) {
     address = UInt(bitPattern: text)
     target = UnsafeRawBufferPointer(start: text, count: strlen(text))
     pathCount = target.count
     sender = .nobody
+    length = nil
     parameters = PathParameters()
     if copy != nil { copy = nil }
     if !parsedQuery.isEmpty { parsedQuery = Query() }
-    var isEdited = false
-    var index = 0
-    while index < target.count {
-      if target[index] == UInt8(ascii: "?") {
-        isEdited = true
-        pathCount = index
-        break
-      }
-      if target[index] == UInt8(ascii: "%") { isEdited = true }
-      index += 1
-    }
-    if isEdited { keep() }
-    if pathCount < target.count { Self.hideQuery(in: text, after: pathCount) }
+    guard let mark = memchr(text, CInt(UInt8(ascii: "?")), target.count) else { return }
+    pathCount = UnsafeRawPointer(text).distance(to: mark)
+    keep()
+    Self.hideQuery(in: text, after: pathCount)
   }
 
   /// Lets the library find no parameters. It would take a field of the connection's memory for each of them, and where that
@@ -81,6 +80,8 @@ public final class Request {
   private static func hideQuery(in text: UnsafePointer<CChar>, after pathCount: Int) {
     UnsafeMutablePointer(mutating: text)[pathCount + 1] = 0
   }
+
+  var isTooLong: Bool { target.count > HeadLimits.target }
 
   /// Makes the target its own.
   func keep() {
@@ -106,13 +107,34 @@ public final class Request {
   /// The path as it came, without the query.
   public var path: UnsafeRawBufferPointer { target.slice(0..<pathCount) }
 
+  /// The body for whoever keeps it: the request has none from then on.
+  public func takeBody() -> Bytes { document.take() ?? .empty }
+
   /// A promise to answer this request later: the handler returns it as `.parked`.
   public func park() -> Reply { Reply() }
 
+  /// The header `Content-Type` as it came, nil when absent; valid while the handler runs.
+  public var contentType: UnsafeRawBufferPointer? { raw == nil ? given["content-type"]?.buffer : scannedType }
+
+  /// The header `Procession-Session` in the same way.
+  public var sessionName: UnsafeRawBufferPointer? {
+    raw == nil ? given["procession-session"]?.buffer : scannedSession
+  }
+
   /// The value of a header, nil when absent. `name` in lower case.
-  public func header(_ name: String) -> String? {
-    guard let raw else { return given[name] }
-    return MHD_lookup_connection_value(raw, .HEADER_KIND, name).map { String(cString: $0) }
+  public func header(_ name: StaticString) -> String? { headerBytes(name).map { String(decoding: $0, as: UTF8.self) } }
+
+  /// The same as it came; valid while the request is.
+  public func headerBytes(_ name: StaticString) -> UnsafeRawBufferPointer? {
+    guard let raw else { return given["\(name)"]?.buffer }
+    var value: UnsafePointer<CChar>?
+    var count = 0
+    let isThere = name.withUTF8Buffer { utf8 in
+      utf8.withMemoryRebound(to: CChar.self) { name in
+        MHD_lookup_connection_value_n(raw, .HEADER_KIND, name.baseAddress, name.count, &value, &count)
+      }
+    }
+    return isThere == .YES ? UnsafeRawBufferPointer(start: value, count: count) : nil
   }
 }
 
@@ -121,16 +143,17 @@ struct PathParameters {
   /// The most that a route may have.
   static let limit = 4
 
-  private var places = InlineArray<4, Range<Int>>(repeating: 0..<0)
+  // A target that passed the gate is short.
+  private var places = InlineArray<4, Range<UInt16>>(repeating: 0..<0)
   private(set) var count = 0
 
   subscript(_ index: Int) -> Range<Int> {
     precondition(index < count, "a path has no such parameter")
-    return places[index]
+    return Int(places[index].lowerBound)..<Int(places[index].upperBound)
   }
 
   mutating func append(_ range: Range<Int>) {
-    places[count] = range
+    places[count] = UInt16(range.lowerBound)..<UInt16(range.upperBound)
     count += 1
   }
 

@@ -18,23 +18,25 @@ public final class RequestMetrics: @unchecked Sendable {
   private let nanosecondBounds = RequestMetrics.bounds.map { UInt64($0 * 1e9) }
 
   let connections = Atomic(0)
-  let inFlight = Atomic(0)
+  let inFlight: UnsafeMutablePointer<Atomic<Int>>
   private let parked = Atomic(0)
 
   /// The last of the `routes` + 1 rows is for requests that reached no route.
   init(routes: Int) {
     self.routes = routes
-    func cells(_ count: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    func cells<Value>(_ count: Int) -> UnsafeMutablePointer<Atomic<Value>> {
       // An atomic zero is zero bytes, and `calloc` does not touch the pages of routes that nobody calls.
-      guard let cells = calloc(count, MemoryLayout<Atomic<UInt64>>.stride) else { preconditionFailure("no memory") }
-      return cells.bindMemory(to: Atomic<UInt64>.self, capacity: count)
+      guard let cells = calloc(count, MemoryLayout<Atomic<Value>>.stride) else { preconditionFailure("no memory") }
+      return cells.bindMemory(to: Atomic<Value>.self, capacity: count)
     }
+    inFlight = cells(1)
     counts = cells((routes + 1) * RequestMetrics.statuses)
     buckets = cells((routes + 1) * (RequestMetrics.bounds.count + 1))
     sums = cells(routes + 1)
   }
 
   deinit {
+    free(inFlight)
     free(counts)
     free(buckets)
     free(sums)
@@ -42,11 +44,11 @@ public final class RequestMetrics: @unchecked Sendable {
 
   func record(route: Int, status: Int, nanoseconds: UInt64) {
     counts[route * RequestMetrics.statuses + Swift.min(Swift.max(status, 0), RequestMetrics.statuses - 1)]
-      .add(1, ordering: .relaxed)
+      .wrappingAdd(1, ordering: .relaxed)
     var bucket = 0
     while bucket < nanosecondBounds.count, nanoseconds > nanosecondBounds[bucket] { bucket += 1 }
-    buckets[route * (nanosecondBounds.count + 1) + bucket].add(1, ordering: .relaxed)
-    sums[route].add(nanoseconds, ordering: .relaxed)
+    buckets[route * (nanosecondBounds.count + 1) + bucket].wrappingAdd(1, ordering: .relaxed)
+    sums[route].wrappingAdd(nanoseconds, ordering: .relaxed)
   }
 
   /// False, and nothing is added, when there are `limit` already.
@@ -93,6 +95,6 @@ public final class RequestMetrics: @unchecked Sendable {
     }
     return Snapshot(
       connections: connections.load(ordering: .relaxed), parked: parked.load(ordering: .relaxed),
-      inFlight: inFlight.load(ordering: .relaxed), rows: rows)
+      inFlight: inFlight.pointee.load(ordering: .relaxed), rows: rows)
   }
 }

@@ -7,8 +7,9 @@ public struct Response: Sendable {
   public var contentType: String?
   public var headers: [(name: String, value: String)] = []
   public var body: Body
-  /// Called on the loop when the connection broke before the kernel had taken all of the response. That it had is no
-  /// proof that the client got it.
+  /// Called when the kernel did not take all of the response: the connection broke before, or the client had gone already, be
+  /// it while the request waited. In the latter case by whoever sends the reply, else on the loop. That the kernel took it is
+  /// no proof that the client got it.
   public var onUndelivered: (@Sendable () -> Void)?
   var prepared: PreparedResponse?
 
@@ -16,6 +17,9 @@ public struct Response: Sendable {
     case none
     /// Sent from where they are; kept until the last byte is out.
     case bytes(Bytes)
+    /// `count` bytes from `offset` on of an open file, by sendfile(2); `owner` keeps the descriptor open. When the file turns out
+    /// to be shorter the connection is cut, so that the client sees that the body is not whole.
+    case file(CInt, owner: any AnyObject & Sendable, offset: Int, count: Int)
     /// Pulled on the loop as the client reads; chunked.
     case stream(any BodySource)
   }
@@ -63,7 +67,13 @@ public struct Response: Sendable {
   }
 
   /// How many bytes its body has, as far as that is known.
-  var count: Int { if case .bytes(let bytes) = body { bytes.count } else { 0 } }
+  var count: Int {
+    switch body {
+    case .bytes(let bytes): bytes.count
+    case .file(_, _, _, let count): count
+    case .none, .stream: 0
+    }
+  }
 }
 
 /// A body whose length is not known when it begins.

@@ -33,6 +33,13 @@ enum ResponseWriter {
     case .bytes(let bytes):
       return MHD_create_response_from_buffer_with_free_callback_cls(
         bytes.count, bytes.start, releaseBytes, Unmanaged.passRetained(bytes).toOpaque())
+    case .file(let file, _, let offset, let count):
+      // The library closes its descriptor when the response is over.
+      let own = cmhd_duplicate(file)
+      guard own >= 0 else { return nil }
+      let raw = MHD_create_response_from_fd_at_offset64(UInt64(count), own, UInt64(offset))
+      if raw == nil { close(own) }
+      return raw
     case .stream(let source):
       guard let connection else { return nil }
       let stream = Unmanaged.passRetained(Streaming(StreamBody(source), connection))

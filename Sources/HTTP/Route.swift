@@ -48,4 +48,7 @@ public enum BodyRule: Sendable {
   case optionalDocument
   /// The caller's own bytes of any type, at most `maxMessage` bytes.
   case payload
+  /// The caller's own bytes, of any type and any length, taken as they come: the handler is called before them, and answers
+  /// `.upload`.
+  case stream
 }

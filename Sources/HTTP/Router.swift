@@ -38,7 +38,8 @@ final class Router: @unchecked Sendable {
   fileprivate struct Child {
     /// Where its name is.
     let start: Int32
-    let count: Int32
+    let count: Int16
+    let first: UInt8
     let node: Int32
   }
 
@@ -71,28 +72,34 @@ final class Router: @unchecked Sendable {
 
   /// Finds a path that passed the gate; the ranges of its parameters are added to `parameters`.
   func find(_ path: UnsafeRawBufferPointer, _ parameters: inout PathParameters) -> Node? {
-    path.count == 1 ? nil : find(path, from: 0, in: nodes[0], &parameters)
+    guard path.count > 1, let bytes = path.baseAddress else { return nil }
+    return find(bytes, path.count, from: 0, in: nodes, &parameters).map { $0.pointee }
   }
 
   /// Literal names come before parameters; where they lead nowhere the parameter is tried.
   private func find(
-    _ path: UnsafeRawBufferPointer, from start: Int, in node: Node, _ parameters: inout PathParameters
-  ) -> Node? {
-    guard start < path.count else { return node.hasRoutes ? node : nil }
-    var end = start + 1
-    while end < path.count, path[end] != UInt8(ascii: "/") { end += 1 }
+    _ path: UnsafeRawPointer, _ count: Int, from start: Int, in node: UnsafePointer<Node>,
+    _ parameters: inout PathParameters
+  ) -> UnsafePointer<Node>? {
+    guard start < count else { return node.pointee.hasRoutes ? node : nil }
     // The slash is at `start`; a slash at the very end leaves an empty segment, which nothing is called.
-    let segment = path.slice(start + 1..<end)
-    guard !segment.isEmpty else { return nil }
-    for index in 0..<Int(node.childCount) {
-      let child = children[Int(node.firstChild) + index]
-      let name = UnsafeRawBufferPointer(start: names + Int(child.start), count: Int(child.count))
-      guard segment.equals(name) else { continue }
-      if let found = find(path, from: end, in: nodes[Int(child.node)], &parameters) { return found }
+    let segment = path + start + 1
+    let rest = count - start - 1
+    guard rest > 0 else { return nil }
+    let length = memchr(segment, CInt(UInt8(ascii: "/")), rest).map { UnsafeRawPointer($0) - segment } ?? rest
+    guard length > 0 else { return nil }
+    let end = start + 1 + length
+    let first = segment.load(as: UInt8.self)
+    let below = children + Int(node.pointee.firstChild)
+    for index in 0..<Int(node.pointee.childCount) {
+      let child = below[index]
+      guard Int(child.count) == length, child.first == first, memcmp(names + Int(child.start), segment, length) == 0
+      else { continue }
+      if let found = find(path, count, from: end, in: nodes + Int(child.node), &parameters) { return found }
     }
-    guard node.parameter >= 0 else { return nil }
+    guard node.pointee.parameter >= 0 else { return nil }
     parameters.append(start + 1..<end)
-    if let found = find(path, from: end, in: nodes[Int(node.parameter)], &parameters) { return found }
+    if let found = find(path, count, from: end, in: nodes + Int(node.pointee.parameter), &parameters) { return found }
     parameters.removeLast()
     return nil
   }
@@ -151,7 +158,8 @@ private struct Flat {
     nodes[index].firstChild = Int32(children.count)
     nodes[index].childCount = Int32(below.count)
     for (name, node) in below {
-      children.append(Router.Child(start: Int32(names.count), count: Int32(name.utf8.count), node: node))
+      children.append(
+        Router.Child(start: Int32(names.count), count: Int16(name.utf8.count), first: name.utf8.first ?? 0, node: node))
       names += Array(name.utf8)
     }
     return Int32(index)

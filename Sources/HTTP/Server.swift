@@ -5,6 +5,7 @@ public import Linux
 /// `start` once, then `drain` and `stop`. All methods may be called from any thread, but not from a handler.
 public final class Server: Sendable {
   private let service: Service
+  private let guest: Guest?
   private let running = Mutex(Running())
 
   private struct Running {
@@ -13,8 +14,10 @@ public final class Server: Sendable {
   }
 
   public init(
-    options: ServerOptions = ServerOptions(), routes: [Route], tokens: Tokens, observer: (any ServerObserver)? = nil
+    options: ServerOptions = ServerOptions(), routes: [Route], tokens: Tokens, observer: (any ServerObserver)? = nil,
+    guest: Guest? = nil
   ) {
+    self.guest = guest
     service = Service(options: options, routes: routes, tokens: tokens, observer: observer)
   }
 
@@ -36,7 +39,9 @@ public final class Server: Sendable {
     }
     do {
       var loops: [Loop] = []
-      for _ in 0..<Swift.max(service.options.loops, 1) { loops.append(try Loop(service, listeners)) }
+      for index in 0..<Swift.max(service.options.loops, 1) {
+        loops.append(try Loop(service, listeners, hosting: index == 0 ? guest : nil))
+      }
       for (index, loop) in loops.enumerated() {
         let thread = try Thread("http-\(index)") { loop.run() }
         running.withLock { $0.loops.append((loop, thread)) }

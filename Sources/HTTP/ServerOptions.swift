@@ -8,7 +8,10 @@ public struct ServerOptions: Sendable {
   public var origins: [String] = []
 
   public var maxConnections = 16384
-  /// How many requests may be parked at a time; one more is 429.
+  /// Of more connections than that, one that has been idle for so long makes room for another.
+  public var leastIdle = 1.0
+  /// How many requests may be parked at a time; one more is 429. Some connections stay free of them in any case, so that whoever
+  /// waits for everything does not keep out a probe.
   public var maxWaiters = 16384
   /// The longest that a request stays parked; nil: as long as it takes.
   public var maxWait: Double?
@@ -16,8 +19,6 @@ public struct ServerOptions: Sendable {
   public var maxBody = 64 << 20
   /// The largest payload.
   public var maxMessage = 64 << 20
-  /// What libmicrohttpd sets aside for a connection: its request's head and its pieces of body.
-  public var connectionMemory = 6144
 
   public var headerTimeout = 10.0
   public var idleTimeout = 60.0
@@ -32,4 +33,6 @@ public struct ServerOptions: Sendable {
   public var tick = 250
 
   public init() {}
+
+  var waiterLimit: Int { min(maxWaiters, maxConnections - maxConnections / 16) }
 }

@@ -27,8 +27,12 @@ final class Service: Sendable {
   static let unauthorized = problem(
     401, "Unauthorized", "The request needs a token: `Authorization: Bearer …`.", "WWW-Authenticate", "Bearer")
   static let draining = problem(503, "Draining", "The service is shutting down.", "Retry-After", "1")
-  static let tooManyWaiters = problem(
-    429, "TooManyWaiters", "Too many requests are waiting already.", "Retry-After", "1")
+  /// It closes the connection, so that who sent a thousand of them in a row is not answered as often, and others find room.
+  static let tooManyWaiters = {
+    var problem = Service.problem(429, "TooManyWaiters", "Too many requests are waiting already.", "Retry-After", "1")
+    problem.headers.append(("Connection", "close"))
+    return problem
+  }()
   static let maxWait = problem(
     503, "MaxWait", "The service lets no request wait longer; ask again.", "Retry-After", "1")
 

@@ -4,36 +4,53 @@ import CGnuTLS
 import CMicroHTTPD
 import Glibc
 
-/// The bearer tokens that are let in, as SHA-256 digests; the tokens themselves are not kept. Any thread may use it.
+/// The bearer tokens that are let in, as SHA-256 digests. Any thread may use it.
 ///
-/// While it is empty no token is right.
+/// Of the tokens themselves the few that were presented last are kept, since a digest costs as much as the rest of the
+/// gate. While it is empty no token is right.
 public final class Tokens: Sendable {
-  private let callers = Linux.Mutex<[Digest: Caller]>([:])
+  /// One that was added: all that it takes to remove it.
+  public struct Issued: Sendable {
+    fileprivate let digest: Digest
+  }
+
+  private struct State {
+    var callers: [Digest: Caller] = [:]
+    var recent = RecentTokens()
+  }
+
+  private let state = Linux.Mutex(State())
 
   public init() {}
 
-  public func add(_ token: String, for caller: Caller) {
+  @discardableResult
+  public func add(_ token: String, for caller: Caller) -> Issued {
     let digest = Digest(token)
-    callers.withLock { $0[digest] = caller }
+    state.withLock {
+      $0.callers[digest] = caller
+      $0.recent = RecentTokens()
+    }
+    return Issued(digest: digest)
   }
 
-  public func remove(_ token: String) {
-    let digest = Digest(token)
-    callers.withLock { _ = $0.removeValue(forKey: digest) }
-  }
-
-  /// Removes every token that was issued to `subject`.
-  public func removeAll(subject: String) {
-    callers.withLock { $0 = $0.filter { $0.value != .bearer(subject: subject) } }
+  public func remove(_ token: Issued) {
+    state.withLock {
+      $0.callers.removeValue(forKey: token.digest)
+      $0.recent = RecentTokens()
+    }
   }
 
   /// Whose token it is, nil when it is nobody's.
   public func caller(presenting token: UnsafeRawBufferPointer) -> Caller? {
+    let text = ShortToken(token)
+    if let text, let caller = state.withLock({ $0.recent.caller(presenting: text) }) { return caller }
     let presented = Digest(token)
-    return callers.withLock { callers in
-      guard let index = callers.index(forKey: presented) else { return nil }
-      let (digest, caller) = callers[index]
-      return digest.isEqualInConstantTime(to: presented) ? caller : nil
+    return state.withLock { state in
+      guard let index = state.callers.index(forKey: presented) else { return nil }
+      let (digest, caller) = state.callers[index]
+      guard digest.isEqualInConstantTime(to: presented) else { return nil }
+      if let text { state.recent.note(text, caller) }
+      return caller
     }
   }
 
@@ -54,7 +71,7 @@ public final class Tokens: Sendable {
 }
 
 /// A SHA-256 digest.
-private struct Digest: Hashable {
+private struct Digest: Hashable, Sendable {
   private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
   init(_ token: String) {

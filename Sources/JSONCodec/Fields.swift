@@ -28,9 +28,11 @@ public final class Fields {
   }
 
   /// Throws when the bytes are no JSON document, are more than `limit`, or are nested deeper than `depth`. A document
-  /// that is no object is an error of the field "".
-  public init(_ bytes: UnsafeRawBufferPointer, limit: Int = 1 << 20, depth: Int = 32) throws(JSONError) {
-    let reading = Reading(try parse(bytes, limit: limit, depth: depth))
+  /// that is no object is an error of the field "". `wide`: integers beyond 64 bits are strings, as `WideInteger` has them.
+  public init(
+    _ bytes: UnsafeRawBufferPointer, limit: Int = 1 << 20, depth: Int = 32, wide: Bool = false
+  ) throws(JSONError) {
+    let reading = Reading(try parse(bytes, limit: limit, depth: depth, wide: wide))
     self.reading = reading
     pointer = ""
     object = reading.root.raw.type == JSON_OBJECT ? reading.root.raw : nil

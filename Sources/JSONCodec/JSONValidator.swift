@@ -78,7 +78,7 @@ struct JSONScanner {
         isObject = isObject << 1 | (object ? 1 : 0)
         skipSpace()
         if next != (object ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
-          if object { try name() }
+          if object { try memberName() }
           continue
         }
       case UInt8(ascii: "t"): try literal("true")
@@ -97,7 +97,7 @@ struct JSONScanner {
       let object = isObject & 1 == 1
       if take(UInt8(ascii: ",")) {
         skipSpace()
-        if object { try name() }
+        if object { try memberName() }
         return true
       }
       guard take(object ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
@@ -109,7 +109,7 @@ struct JSONScanner {
     return false
   }
 
-  @inline(__always) private mutating func name() throws(Failure) {
+  @inline(__always) mutating func memberName() throws(Failure) {
     guard next == UInt8(ascii: "\"") else { throw Failure("a member's name in double quotes is expected") }
     try string()
     skipSpace()

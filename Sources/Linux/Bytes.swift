@@ -5,9 +5,10 @@ import Glibc
 /// Its maker fills it before sharing it and nobody writes to it afterwards, so that it may be read on any thread and
 /// lent to C without a copy.
 public final class Bytes: @unchecked Sendable {
-  // Sendable: written only before it is shared.
+  // Sendable: written only before it is shared, or by its last holder.
   public let start: UnsafeMutableRawPointer
   public private(set) var count: Int
+  private var ownsMemory = true
 
   public static let empty = Bytes(count: 0)
 
@@ -37,7 +38,7 @@ public final class Bytes: @unchecked Sendable {
     }
   }
 
-  deinit { free(start) }
+  deinit { if ownsMemory { free(start) } }
 
   /// The bytes where they are: valid for as long as somebody holds this object, which a temporary is not held after this.
   public var buffer: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
@@ -47,6 +48,14 @@ public final class Bytes: @unchecked Sendable {
   public func truncate(to count: Int) {
     precondition(count <= self.count)
     self.count = count
+  }
+
+  /// The memory of bytes that nobody else holds, without the object around it: `count` bytes from `malloc`, which the caller
+  /// frees or gives to `init(adopting:count:)`. Nil when somebody else holds them; then they are as they were.
+  public static func relinquish(_ bytes: inout Bytes) -> UnsafeMutableRawPointer? {
+    guard isKnownUniquelyReferenced(&bytes) else { return nil }
+    bytes.ownsMemory = false
+    return bytes.start
   }
 
   /// The bytes as text; what is not UTF-8 is replaced.

@@ -2,6 +2,7 @@ import Glibc
 import HTTP
 import JSONCodec
 public import Linux
+import ProcessCore
 
 /// The service's own process; Python's `MainProcess`.
 public struct DaemonInfo: Sendable {
@@ -22,7 +23,7 @@ public struct DaemonInfo: Sendable {
   }
 
   /// What runs here, for people who report a fault.
-  func versionJSON() -> JSON {
+  func versionJSON(_ cgroups: Cgroups) -> JSON {
     var host = utsname()
     uname(&host)
     let object = JSON.object()
@@ -34,8 +35,22 @@ public struct DaemonInfo: Sendable {
     object.set("libmicrohttpd", Server.libraryVersion)
     object.set("jansson", JSON.libraryVersion)
     object.set("kernel", withUnsafeBytes(of: &host.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+    object.set("cgroups", cgroups.json())
     return object
   }
 
   private var uptimeSeconds: Double { Double(Deadline.now.nanoseconds - started.nanoseconds) / 1e9 }
+}
+
+extension Cgroups {
+  /// What they can be used for here.
+  fileprivate func json() -> JSON {
+    let object = JSON.object()
+    object.set("version", version?.rawValue)
+    object.set("use", use.rawValue)
+    object.set("limits", limits.map(\.rawValue))
+    object.set("kill", canKill)
+    object.set("freeze", canFreeze)
+    return object
+  }
 }

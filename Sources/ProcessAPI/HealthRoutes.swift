@@ -9,6 +9,12 @@ import ProcessCore
 struct HealthRoutes: Sendable {
   let manager: ProcessManager
   let daemon: DaemonInfo
+  private let ok = PreparedResponse(.json(Bytes(#"{"status":"ok"}"#)))
+
+  init(manager: ProcessManager, daemon: DaemonInfo) {
+    self.manager = manager
+    self.daemon = daemon
+  }
 
   var routes: [Route] {
     [
@@ -19,17 +25,15 @@ struct HealthRoutes: Sendable {
     ]
   }
 
-  private static let ok = Response.json(Bytes(#"{"status":"ok"}"#)).premade()
-
   private func health(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    return .now(Self.ok)
+    return .prepared(ok)
   }
 
   /// Not ready while it drains, so that a balancer sends nothing more.
   private func readiness(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    guard manager.isDraining else { return .now(Self.ok) }
+    guard manager.isDraining else { return .prepared(ok) }
     var problem = Problem(503, "Draining", "the service is stopping")
     problem.headers = [("Retry-After", "1")]
     throw problem
@@ -37,7 +41,7 @@ struct HealthRoutes: Sendable {
 
   private func version(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    return .now(.json(daemon.versionJSON().dump()))
+    return .now(.json(daemon.versionJSON(manager.cgroups).dump()))
   }
 
   private func specification(_ request: Request) throws(Problem) -> Answer {

@@ -7,6 +7,7 @@ import ProcessCore
 struct MetricsRoutes: Sendable {
   let manager: ProcessManager
   let daemon: DaemonInfo
+  let kinds: [any ResourceRoutes]
   let metrics: @Sendable () -> RequestMetrics.Snapshot?
   let operations: @Sendable (Int) -> String
 
@@ -17,6 +18,7 @@ struct MetricsRoutes: Sendable {
     var text = MetricsText()
     if let requests = metrics() { write(requests, to: &text) }
     writeProcesses(to: &text)
+    writePools(to: &text)
     writeDaemon(to: &text)
     return .now(.text(text.text, contentType: "text/plain; version=0.0.4; charset=utf-8"))
   }
@@ -50,9 +52,31 @@ struct MetricsRoutes: Sendable {
     for process in manager.processes.all { byState[process.snapshot.state, default: 0] += 1 }
     text.begin("procession_processes", "gauge", "Processes by state.")
     for state in ProcessState.allCases { text.sample([("state", state.rawValue)], Double(byState[state] ?? 0)) }
+    text.begin("procession_process_restarts_total", "counter", "Processes that were started again.")
+    text.sample([], Double(manager.restartCount))
     text.gauge("procession_classes", "Classes.", Double(manager.classes.count))
+    text.begin("procession_resources", "gauge", "Resources by kind.")
+    for kind in kinds { text.sample([("kind", kind.kind.plural)], Double(kind.count)) }
     text.begin("procession_events_total", "counter", "Events that have happened.")
-    text.sample([], Double(manager.events.lastID))
+    text.sample([], Double(manager.log.lastID))
+  }
+
+  private func writePools(to text: inout MetricsText) {
+    var byState: [WorkerSnapshot.State: Int] = [:]
+    var queued = 0
+    for pool in manager.commons.pools.registry.all {
+      queued += pool.snapshot.queued
+      for worker in pool.workers { byState[worker.state, default: 0] += 1 }
+    }
+    text.begin("procession_pool_workers", "gauge", "Workers of all pools by state.")
+    for state in WorkerSnapshot.State.allCases {
+      text.sample([("state", state.rawValue)], Double(byState[state] ?? 0))
+    }
+    text.gauge("procession_pool_tasks_queued", "Tasks of all pools that no worker has yet.", Double(queued))
+    text.begin("procession_pool_tasks_total", "counter", "Tasks that have an outcome.")
+    text.sample([], Double(manager.commons.poolCounts.done))
+    text.begin("procession_pool_tasks_lost_total", "counter", "Tasks that were lost with their worker.")
+    text.sample([], Double(manager.commons.poolCounts.lost))
   }
 
   private func writeDaemon(to text: inout MetricsText) {

@@ -22,17 +22,21 @@ struct OutputRoutes: Sendable {
   }
 
   private func read(_ request: Request) throws(Problem) -> Answer {
+    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
+    return try Self.read(request, process)
+  }
+
+  /// Answers with what a process has written, as the request asks for it.
+  static func read(_ request: Request, _ process: Process) throws(Problem) -> Answer {
     var parameters = Parameters(request)
     let selection = (parameters.choice("stream", Stream.self) ?? .stdout).selection
     let given = parameters.integer("offset", in: -Int.max...Int.max)
     let follow = parameters.bool("follow")
     try parameters.finish()
     let resumed = try request.lastEventID()
-    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
-
     let range = process.outputRange(selection)
     var offset = given.map { $0 < 0 ? range.end - min(range.end, UInt64(-$0)) : UInt64($0) } ?? 0
-    if request.header("accept")?.contains("text/event-stream") == true {
+    if prefersEvents(request) {
       if let resumed { offset = resumed }
       return .now(.events(OutputEvents(process, selection, from: offset, follow: follow ?? true).produce))
     }
@@ -42,8 +46,14 @@ struct OutputRoutes: Sendable {
         : kept(of: process, selection, from: offset, range))
   }
 
+  /// Generated clients name all that an operation may answer; those mean the bytes.
+  private static func prefersEvents(_ request: Request) -> Bool {
+    guard let accept = request.header("accept") else { return false }
+    return accept.contains("text/event-stream") && !accept.contains("application/octet-stream")
+  }
+
   /// The bytes that are there now, and where to go on.
-  private func kept(
+  private static func kept(
     of process: Process, _ selection: OutputSelection, from offset: UInt64,
     _ range: (start: UInt64, end: UInt64, isOpen: Bool)
   ) -> Response {

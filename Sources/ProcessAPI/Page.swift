@@ -46,7 +46,7 @@ extension Parameters {
 extension Request {
   /// For operations that take none: an unknown parameter is an error and not a wish that nobody reads.
   func noParameters() throws(Problem) {
-    if !query.isEmpty { try Parameters(self).finish() }
+    if hasQuery { try Parameters(self).finish() }
   }
 
   /// Where a client was that reconnects; browsers send it by themselves. No larger than what JSON's integers may be here.

@@ -25,14 +25,17 @@ struct ProcessInput {
     template.stdin = fields.stdin()
     template.stdout = fields.output("stdout")
     template.stderr = fields.output("stderr")
+    template.terminal = fields.object("tty")?.terminalSize()
+    template.descriptors = fields.descriptors()
     template.ignoredSignals = fields.signals()
+    template.blockedSignals = fields.mask()
     template.limits = fields.limits()
     template.timeout = fields.timeout()
     template.isDaemon = fields.bool("daemon")
-    template.labels = fields.map("labels")?.map { ProcessSpec.Label($0.name, $0.value) }
-    fields.reject("tty", "terminals are not available yet")
-    fields.reject("restart", "supervision is not available yet")
-    fields.reject("fds", "descriptors beyond stdin, stdout and stderr are not available yet")
+    template.labels = fields.labels()
+    template.restart = fields.restart()
+    template.readiness = fields.readiness()
+    template.dependencies = fields.dependencies()
     self.template = template
   }
 }
@@ -47,6 +50,8 @@ extension Fields {
     return name
   }
 
+  func labels() -> [ProcessSpec.Label]? { map("labels")?.map { ProcessSpec.Label($0.name, $0.value) } }
+
   /// A signal by name, with or without SIG, or by number.
   func signal(_ field: String, required: Bool = false) -> CInt? {
     let number: CInt? =
@@ -59,7 +64,7 @@ extension Fields {
     return number
   }
 
-  fileprivate func environment() -> [ProcessSpec.EnvironmentVariable]? {
+  func environment() -> [ProcessSpec.EnvironmentVariable]? {
     guard let variables = map("env") else { return nil }
     for variable in variables where !isVariableName(variable.name) {
       fail("env", variable.name, "a variable's name is letters, digits and '_', and begins with no digit")
@@ -79,39 +84,31 @@ extension Fields {
   }
 
   fileprivate func stdin() -> ProcessSpec.Stdin? {
-    switch kind("stdin") {
-    case .object:
-      guard let source = object("stdin") else { return nil }
-      source.reject("queue", "queues are not available yet")
-      source.reject("pipe", "pipes are not available yet")
-      source.reject("end", "pipes are not available yet")
-      let isLater = source.names.contains { ["queue", "pipe"].contains($0) }
-      return source.string("text", required: !isLater, nul: true).map { .text($0) }
-    default:
+    guard kind("stdin") == .object else {
       switch string("stdin") {
       case "null": return .null
       case "pipe": return .pipe
       case nil: return nil
       default:
-        fail("stdin", "must be \"null\", \"pipe\" or {\"text\": …}")
+        fail("stdin", "must be \"null\", \"pipe\", {\"text\": …}, {\"queue\": …} or {\"pipe\": …, \"end\": …}")
         return nil
       }
     }
+    guard let source = object("stdin") else { return nil }
+    if source.isBinding { return source.binding().map { .bound($0) } }
+    return source.string("text", required: true, nul: true).map { .text($0) }
   }
 
   fileprivate func output(_ field: String) -> ProcessSpec.Output? {
-    if kind(field) == .object {
-      reject(field, "queues and pipes are not available yet")
-      ignore(field)
-      return nil
-    }
+    if kind(field) == .object { return object(field)?.binding().map { .bound($0) } }
     switch string(field) {
     case "capture": return .capture
     case "null": return .null
     case "stdout" where field == "stderr": return .stdout
     case nil: return nil
     default:
-      fail(field, field == "stderr" ? "must be \"capture\", \"null\" or \"stdout\"" : "must be \"capture\" or \"null\"")
+      let words = field == "stderr" ? "\"capture\", \"null\", \"stdout\"" : "\"capture\", \"null\""
+      fail(field, "must be \(words), {\"queue\": …} or {\"pipe\": …, \"end\": …}")
       return nil
     }
   }
@@ -134,10 +131,32 @@ extension Fields {
     return ignored
   }
 
-  fileprivate func limits() -> [ProcessSpec.ResourceLimit]? {
+  fileprivate func mask() -> Set<CInt>? {
+    guard let names = strings("mask") else { return nil }
+    var blocked: Set<CInt> = []
+    for (index, name) in names.enumerated() {
+      guard let signal = SignalTable.find(name) else {
+        fail("mask", "\(index)", "is no signal of this machine")
+        continue
+      }
+      if signal.isCatchable { blocked.insert(signal.number) } else { fail("mask", "\(index)", "cannot be blocked") }
+    }
+    return blocked
+  }
+
+  func limits() -> [ProcessSpec.ResourceLimit]? {
     guard let limits = object("limits") else { return nil }
     return ProcessSpec.Resource.allCases.compactMap { resource in
-      limits.integer(resource.rawValue, in: 0...Int.max).map { ProcessSpec.ResourceLimit(resource, UInt64($0)) }
+      let name = resource.rawValue
+      let value =
+        switch resource {
+        case .cpuSeconds, .addressSpace, .openFiles, .processes, .fileSize, .core: limits.integer(name, in: 0...Int.max)
+        case .memory: limits.integer(name, in: 1...Int.max)
+        // The most that the kernel takes.
+        case .pids: limits.integer(name, in: 1...1 << 22)
+        case .cpu: limits.number(name, in: 0.01...10_000).map { Int(($0 * 1e6).rounded()) }
+        }
+      return value.map { ProcessSpec.ResourceLimit(resource, UInt64($0)) }
     }
   }
 

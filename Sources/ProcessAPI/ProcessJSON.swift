@@ -21,12 +21,15 @@ extension Process {
     object.set("state", now.state.rawValue)
     object.set("is_alive", now.isAlive)
     object.set("pid", now.pid.map { Int($0) })
+    object.set("session", now.session?.text)
     object.set("exitcode", now.exit?.status.exitcode.map { Int($0) })
     if let exit = now.exit { object.set("exit", exit.json()) } else { object.set("exit", JSON.null()) }
     object.set("daemon", spec.isDaemon)
     object.set("created_at", createdAt.rfc3339)
     object.set("started_at", now.startedAt?.rfc3339)
+    writeSupervision(now, to: object)
     spec.write(to: object)
+    object.set("tty", terminalJSON(now.size ?? spec.terminal))
     object.set("output", outputJSON())
     return object
   }
@@ -53,12 +56,15 @@ extension ProcessSpec {
     object.set("cwd", workingDirectory)
     object.set("user", user)
     object.set("umask", umask.map { octal($0) })
-    object.set("stdin", stdin.word)
-    object.set("stdout", stdout.word)
-    object.set("stderr", stderr.word)
+    object.set("stdin", stdin.json())
+    object.set("stdout", stdout.json())
+    object.set("stderr", stderr.json())
+    object.set("fds", descriptorsJSON(descriptors))
     object.set("signals", dispositionsJSON(ignoredSignals))
+    object.set("mask", maskJSON(blockedSignals))
     object.set("limits", limitsJSON(limits))
     if let timeout { object.set("timeout", timeout.json()) } else { object.set("timeout", JSON.null()) }
+    writeSupervision(to: object)
     object.set("labels", labelsJSON(labels))
   }
 }
@@ -73,16 +79,20 @@ extension ProcessTemplate {
     object.set("cwd", workingDirectory)
     object.set("user", user)
     object.set("umask", umask.map { octal($0) })
-    object.set("stdin", stdin?.word)
-    object.set("stdout", stdout?.word)
-    object.set("stderr", stderr?.word)
+    object.set("stdin", stdin?.json() ?? JSON.null())
+    object.set("stdout", stdout?.json() ?? JSON.null())
+    object.set("stderr", stderr?.json() ?? JSON.null())
+    if let descriptors { object.set("fds", descriptorsJSON(descriptors)) } else { object.set("fds", JSON.null()) }
     if let ignoredSignals {
       object.set("signals", dispositionsJSON(ignoredSignals))
     } else {
       object.set("signals", JSON.null())
     }
+    object.set("tty", terminalJSON(terminal))
+    object.set("mask", blockedSignals.map { maskJSON($0) } ?? JSON.null())
     if let limits { object.set("limits", limitsJSON(limits)) } else { object.set("limits", JSON.null()) }
     if let timeout { object.set("timeout", timeout.json()) } else { object.set("timeout", JSON.null()) }
+    writeSupervision(to: object)
     object.set("daemon", isDaemon)
     if let labels { object.set("labels", labelsJSON(labels)) } else { object.set("labels", JSON.null()) }
   }
@@ -128,26 +138,6 @@ extension ResourceUsage {
   }
 }
 
-extension ProcessSpec.Stdin {
-  fileprivate var word: String {
-    switch self {
-    case .null: "null"
-    case .pipe: "pipe"
-    case .text: "text"
-    }
-  }
-}
-
-extension ProcessSpec.Output {
-  fileprivate var word: String {
-    switch self {
-    case .capture: "capture"
-    case .null: "null"
-    case .stdout: "stdout"
-    }
-  }
-}
-
 extension ProcessSpec.Timeout {
   fileprivate func json() -> JSON {
     let object = JSON.object()
@@ -169,13 +159,26 @@ private func dispositionsJSON(_ ignored: Set<CInt>) -> JSON {
   return object
 }
 
-private func limitsJSON(_ limits: [ProcessSpec.ResourceLimit]) -> JSON {
+private func maskJSON(_ blocked: Set<CInt>) -> JSON {
+  let array = JSON.array()
+  for number in blocked.sorted() { array.append(signalName(number)) }
+  return array
+}
+
+func limitsJSON(_ limits: [ProcessSpec.ResourceLimit]) -> JSON {
   let object = JSON.object()
-  for limit in limits { object.set(name: limit.resource.rawValue, Int(limit.value)) }
+  for limit in limits {
+    let name = limit.resource.rawValue
+    if limit.resource == .cpu {
+      object.set(name: name, Double(limit.value) / 1e6)
+    } else {
+      object.set(name: name, Int(limit.value))
+    }
+  }
   return object
 }
 
-private func labelsJSON(_ labels: [ProcessSpec.Label]) -> JSON {
+func labelsJSON(_ labels: [ProcessSpec.Label]) -> JSON {
   let object = JSON.object()
   for label in labels { object.set(name: label.name, label.value) }
   return object

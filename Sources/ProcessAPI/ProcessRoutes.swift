@@ -21,8 +21,6 @@ struct ProcessRoutes: Sendable {
       Route(.post, "/v1/processes/{name}/join", "joinProcess", join),
       Route(.post, "/v1/processes/{name}/signal", "signalProcess", body: .document, audited: true, signal),
       Route(.post, "/v1/processes/{name}/terminate", "terminateProcess", audited: true, terminate),
-      Route(.post, "/v1/processes/{name}/kill", "killProcess", audited: true, kill),
-      Route(.post, "/v1/processes/{name}/stop", "stopProcess", body: .optionalDocument, audited: true, stop),
       Route(.post, "/v1/processes/{name}/alarm", "setProcessAlarm", body: .document, audited: true, alarm),
       Route(.post, "/v1/processes/{name}/stdin", "writeProcessStdin", body: .payload, audited: true, stdin),
     ]
@@ -106,25 +104,31 @@ struct ProcessRoutes: Sendable {
   private func current(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
     guard case .bearer(let subject) = request.caller else { return .now(.json(daemon.currentProcess().dump())) }
-    guard let process = manager.processes.find(subject) else { throw .notFound("process") }
-    return .now(.json(process.currentProcess().dump()))
+    if let process = manager.processes.find(subject) { return .now(.json(process.currentProcess().dump())) }
+    // A process may ask before whoever started it has seen that it runs.
+    guard let process = Name(subject).flatMap({ manager.processes.claimant($0) }) else { throw .notFound("process") }
+    return try request.wait { orPark throws(CoreError) in
+      try process.waitUntilMade(orPark: orPark)
+    } _: { _ in
+      .json(process.currentProcess().dump())
+    }
   }
 
   private func get(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    return .now(try find(request).rendered)
+    return .now(try request.process(in: manager).rendered)
   }
 
   private func delete(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    let process = try find(request)
+    let process = try request.process(in: manager)
     try core { () throws(CoreError) in try manager.delete(process) }
     return .now(.noContent)
   }
 
   private func start(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    let process = try find(request)
+    let process = try request.process(in: manager)
     return try request.later { completion throws(CoreError) in
       try process.start(then: completion)
     } _: { _ in
@@ -136,7 +140,7 @@ struct ProcessRoutes: Sendable {
     var parameters = Parameters(request)
     let deadline = parameters.deadline()
     try parameters.finish()
-    let process = try find(request)
+    let process = try request.process(in: manager)
     return try request.wait { orPark throws(CoreError) in
       try process.join(until: deadline, orPark: orPark)
     } _: { _ in
@@ -146,7 +150,7 @@ struct ProcessRoutes: Sendable {
 
   private func signal(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    let process = try findOwn(request)
+    let process = try request.ownProcess(in: manager)
     let fields = try request.fields()
     let number = fields.signal("signal", required: true)
     let target = fields.choice("to", of: SignalTarget.self) ?? .process
@@ -165,40 +169,14 @@ struct ProcessRoutes: Sendable {
 
   private func terminate(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    let process = try findOwn(request)
+    let process = try request.ownProcess(in: manager)
     try core { () throws(CoreError) in try process.terminate() }
     return .now(process.rendered)
   }
 
-  private func kill(_ request: Request) throws(Problem) -> Answer {
-    try request.noParameters()
-    let process = try findOwn(request)
-    try core { () throws(CoreError) in try process.kill() }
-    return .now(process.rendered)
-  }
-
-  private func stop(_ request: Request) throws(Problem) -> Answer {
-    try request.noParameters()
-    let process = try findOwn(request)
-    let fields = try request.fields()
-    let number = fields.signal("signal") ?? SIGTERM
-    let grace = fields.number("grace", in: 0...1e9) ?? 10
-    try fields.check()
-    return try request.later { completion throws(CoreError) in
-      try process.stop(signal: number, grace: grace) { completion(.success($0)) }
-    } _: { report in
-      let object = JSON.object()
-      object.set("process", process.json())
-      object.set("ended", pids(report.ended))
-      object.set("killed", pids(report.killed))
-      object.set("survivors", pids(report.survivors))
-      return .json(object.dump())
-    }
-  }
-
   private func alarm(_ request: Request) throws(Problem) -> Answer {
     try request.noParameters()
-    let process = try findOwn(request)
+    let process = try request.ownProcess(in: manager)
     let fields = try request.fields()
     let seconds = fields.number("seconds", in: 0...1e9, required: true) ?? 0
     try fields.check()
@@ -213,7 +191,7 @@ struct ProcessRoutes: Sendable {
     let deadline = parameters.deadline()
     let isToClose = parameters.bool("close") ?? false
     try parameters.finish()
-    let process = try findOwn(request)
+    let process = try request.ownProcess(in: manager)
     let progress = InputProgress(request.body)
     return try request.wait { orPark throws(CoreError) in
       try process.writeInput(progress, thenClose: isToClose, until: deadline, orPark: orPark)
@@ -224,26 +202,6 @@ struct ProcessRoutes: Sendable {
       return .json(object.dump())
     }
   }
-
-  private func find(_ request: Request) throws(Problem) -> Process {
-    guard let process = manager.process(request.parameter(0)) else { throw .notFound("process") }
-    return process
-  }
-
-  /// The process, if the caller may act on it: a process that uses its own token may act on itself alone.
-  private func findOwn(_ request: Request) throws(Problem) -> Process {
-    let process = try find(request)
-    if case .bearer(let subject) = request.caller, subject != process.name.text {
-      throw Problem(403, "Forbidden", "a process may act on itself alone")
-    }
-    return process
-  }
-}
-
-private func pids(_ pids: [CInt]) -> JSON {
-  let array = JSON.array()
-  for pid in pids { array.append(Int(pid)) }
-  return array
 }
 
 extension Process {

@@ -4,10 +4,10 @@ import ProcessCore
 
 extension Request {
   /// Answers with what becomes of an attempt: at once when it is settled at once, else when its time has come. `render`
-  /// is given nil when its deadline came first.
+  /// is given nil when its deadline came first. `onHangUp` is told of a client that went before.
   func wait<T: Sendable>(
     for attempt: (_ orPark: () -> Completion<T>) throws(CoreError) -> Attempted<T>,
-    _ render: @escaping @Sendable (T?) throws(Problem) -> Response
+    onHangUp: (@Sendable () -> Void)? = nil, _ render: @escaping @Sendable (T?) throws(Problem) -> Response
   ) throws(Problem) -> Answer {
     var reply: Reply?
     let attempted = try core { () throws(CoreError) in
@@ -17,6 +17,7 @@ extension Request {
         // The request is gone by the time of a late answer, and a problem still names its path.
         let path = Bytes(copying: self.path)
         return { outcome in
+          if case .hungUp = outcome { onHangUp?() }
           if let response = response(outcome, path, render) { parked.send(response) }
         }
       }

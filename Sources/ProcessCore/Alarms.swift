@@ -47,9 +47,17 @@ public final class Alarms: Sendable {
     }
   }
 
+  /// Whether it is yet to ring.
+  func isSet(_ alarm: Alarm) -> Bool { state.withLock { _ in alarm.position >= 0 } }
+
   /// Seconds until the alarm rings, 0 when it is not set.
   func secondsLeft(_ alarm: Alarm) -> Double {
     state.withLock { _ in alarm.position >= 0 ? alarm.deadline.secondsLeft : 0 }
+  }
+
+  /// As `secondsLeft`; nil when it is not set.
+  func timeLeft(_ alarm: Alarm) -> Double? {
+    state.withLock { _ in alarm.position >= 0 ? alarm.deadline.secondsLeft : nil }
   }
 
   /// Rings what is due, and returns the deadline of the next.

@@ -16,6 +16,7 @@ public final class Monitor<State: ~Copyable>: Sendable {
   private struct Guarded: ~Copyable {
     var state: State
     var lanes: [ParkingLane<State>]
+    var freeLanes: [Int] = []
     var end: CoreError?
   }
 
@@ -26,7 +27,7 @@ public final class Monitor<State: ~Copyable>: Sendable {
   public init(_ state: consuming sending State, lanes: Int, alarms: Alarms) {
     self.alarms = alarms
     guarded = Mutex(
-      Guarded(state: state, lanes: (0..<lanes).map { _ in ParkingLane() }, end: nil))
+      Guarded(state: state, lanes: (0..<lanes).map { ParkingLane($0) }, end: nil))
   }
 
   /// Looks at the state, or changes what no waiter waits for.
@@ -59,18 +60,20 @@ public final class Monitor<State: ~Copyable>: Sendable {
   ///
   /// In a lane `inTurn` an attempt also waits for those that were parked before it. `completion` is asked for only when
   /// the attempt has to be parked, so that one that succeeds at once allocates nothing. `onGiveUp` runs under the lock
-  /// when the parked attempt's deadline comes or its caller hangs up, and may change the state.
+  /// when the parked attempt ends without success, because its deadline comes, its caller hangs up, its session ends or
+  /// it throws, may change the state, and says whether that may be what others wait for.
   public func attempt<T: Sendable>(
-    in lane: Lane, until deadline: Deadline?, _ attempt: @escaping Attempt<T>,
-    onGiveUp: (@Sendable (inout State) -> Void)? = nil, orPark completion: () -> Completion<T>
+    in lane: Lane, until deadline: Deadline?, for session: Session? = nil, _ attempt: @escaping Attempt<T>,
+    onGiveUp: (@Sendable (inout State, Ending) -> Bool)? = nil, orPark completion: () -> Completion<T>
   ) throws(CoreError) -> Attempted<T> {
-    if let value = try attemptNow(in: lane, attempt) { return .done(value) }
+    if let value = try attemptNow(in: lane, session, attempt) { return .done(value) }
     if let deadline, deadline <= .now { return .timedOut }
-    let waiter = ParkedAttempt(self, lane, attempt, onGiveUp, completion())
+    let waiter = ParkedAttempt(self, lane, session, attempt, onGiveUp, completion())
     let value = try guarded.withLock { guarded throws(CoreError) -> T? in
       // The state may have changed while nobody held the lock.
       if let end = guarded.end { throw end }
       if !lane.isInTurn || guarded.lanes[lane.index].isEmpty, let value = try attempt(&guarded.state) { return value }
+      try session?.park(waiter)
       guarded.lanes[lane.index].park(waiter)
       if let deadline { alarms.set(waiter, at: deadline) }
       return nil
@@ -80,30 +83,101 @@ public final class Monitor<State: ~Copyable>: Sendable {
     return .done(value)
   }
 
+  /// Begins to wait, and makes the attempt only afterwards: `begin` changes the state, then the caller is parked in `lane`
+  /// until `wake` or until the deadline, then in `next`, without a deadline, until the attempt succeeds. All of it is one
+  /// parked attempt, which hangs up, fails and is finished once, wherever it is by then.
+  func sleep<T: Sendable>(
+    in lane: Lane, until deadline: Deadline?, then next: Lane, for session: Session?,
+    begin: (inout State) throws(CoreError) -> Void, wake: @escaping @Sendable (inout State) -> Bool,
+    _ attempt: @escaping Attempt<T>, onGiveUp: @escaping @Sendable (inout State, Ending) -> Bool,
+    orPark completion: () -> Completion<T>
+  ) throws(CoreError) -> Attempted<T> {
+    let waiter = SleepingAttempt(self, lane, next, session, wake, attempt, onGiveUp, completion())
+    let finished = try guarded.withLock { guarded throws(CoreError) -> [Waiter<State>] in
+      if let end = guarded.end { throw end }
+      try session?.park(waiter)
+      do throws(CoreError) { try begin(&guarded.state) } catch {
+        session?.unpark(waiter)
+        throw error
+      }
+      if let deadline, deadline <= .now {
+        _ = waiter.goesOnLate()
+      } else if let deadline {
+        alarms.set(waiter, at: deadline)
+      }
+      guarded.lanes[waiter.lane.index].park(waiter)
+      return retry(&guarded)
+    }
+    for waiter in finished { waiter.finish() }
+    return .parked(Ticket(waiter))
+  }
+
   /// Ends the resource: every parked attempt fails with `error`, and so does every later one.
   public func end(_ error: CoreError) {
     let finished = guarded.withLock { guarded -> [Waiter<State>] in
       guard guarded.end == nil else { return [] }
       guarded.end = error
       return guarded.lanes.indices.flatMap { index in
-        guarded.lanes[index].removeAll().map { waiter in
-          alarms.unset(waiter)
-          waiter.settle(.failed(error))
-          return waiter
-        }
+        endLane(index, error, &guarded)
       }
     }
     for waiter in finished { waiter.finish() }
   }
 
+  /// Adds a lane, for what comes and goes within the resource; or gives one that was ended.
+  func addLane() -> Int {
+    guarded.withLock { guarded in
+      if let free = guarded.freeLanes.popLast() { return free }
+      guarded.lanes.append(ParkingLane(guarded.lanes.count))
+      return guarded.lanes.count - 1
+    }
+  }
+
+  /// Fails those parked in a lane that was added, and takes the lane back. Nobody may use it any more.
+  func removeLane(_ index: Int, _ error: CoreError) {
+    let finished = guarded.withLock { guarded in
+      guarded.freeLanes.append(index)
+      return endLane(index, error, &guarded)
+    }
+    for waiter in finished { waiter.finish() }
+  }
+
+  private func endLane(_ index: Int, _ error: CoreError, _ guarded: inout Guarded) -> [Waiter<State>] {
+    let waiters = guarded.lanes[index].removeAll()
+    for waiter in waiters {
+      waiter.session?.unpark(waiter)
+      alarms.unset(waiter)
+      waiter.settle(.failed(error))
+    }
+    return waiters
+  }
+
   /// How many attempts are parked.
   public var waiters: Int { guarded.withLock { $0.lanes.reduce(0) { $0 + $1.count } } }
 
-  private func attemptNow<T: Sendable>(in lane: Lane, _ attempt: Attempt<T>) throws(CoreError) -> T? {
+  func count(in lane: Lane) -> Int { count(in: lane.index..<lane.index + 1) }
+
+  func count(in lanes: Range<Int>) -> Int { guarded.withLock { $0.lanes[lanes].reduce(0) { $0 + $1.count } } }
+
+  /// Those who are parked, lane by lane, in the order in which they came.
+  public var waiting: [Waiting] {
+    guarded.withLock { guarded in guarded.lanes.flatMap(\.parked).map { $0.waiting(alarms) } }
+  }
+
+  func waiting(in lanes: Range<Int>) -> [Waiting] {
+    guarded.withLock { guarded in guarded.lanes[lanes].flatMap(\.parked).map { $0.waiting(alarms) } }
+  }
+
+  /// Makes an attempt once, and changes nothing when it cannot succeed yet. It is as cheap as a change of the state: nothing
+  /// is allocated for it.
+  func attemptNow<T: Sendable>(
+    in lane: Lane, _ session: Session?, _ attempt: (inout State) throws(CoreError) -> T?
+  ) throws(CoreError) -> T? {
     var finished: [Waiter<State>] = []
     defer { for waiter in finished { waiter.finish() } }
     return try guarded.withLock { guarded throws(CoreError) -> T? in
       if let end = guarded.end { throw end }
+      try session?.check()
       if lane.isInTurn, !guarded.lanes[lane.index].isEmpty { return nil }
       guard let value = try attempt(&guarded.state) else { return nil }
       finished = retry(&guarded)
@@ -120,16 +194,24 @@ public final class Monitor<State: ~Copyable>: Sendable {
   fileprivate func giveUp(_ waiter: Waiter<State>, because ending: Ending) -> Bool {
     var finished: [Waiter<State>] = []
     let wasParked = guarded.withLock { guarded -> Bool in
+      // An alarm that was called off may ring once more.
+      if case .timedOut = ending, !waiter.canTimeOut { return false }
       guard guarded.lanes[waiter.lane.index].remove(waiter) else { return false }
+      if case .timedOut = ending, waiter.goesOnLate() {
+        guarded.lanes[waiter.lane.index].park(waiter)
+        finished = retry(&guarded)
+        return true
+      }
+      waiter.session?.unpark(waiter)
       alarms.unset(waiter)
       waiter.settle(ending)
-      waiter.onGiveUp?(&guarded.state)
-      // Its place in the lane, or what it gave up, may be what another waits for.
-      finished = retry(&guarded)
+      finished.append(waiter)
+      let letsOthers = waiter.onGiveUp?(&guarded.state, ending) ?? false
+      // What it gave up, or its place in the lane, may be what another waits for.
+      if letsOthers || waiter.lane.isInTurn { finished += retry(&guarded) }
       return true
     }
-    if wasParked { waiter.finish() }
-    for other in finished { other.finish() }
+    for waiter in finished { waiter.finish() }
     return wasParked
   }
 
@@ -143,8 +225,15 @@ public final class Monitor<State: ~Copyable>: Sendable {
         let proceeded = guarded.lanes[index].proceed(&guarded.state)
         if !proceeded.isEmpty {
           isSettled = false
-          for waiter in proceeded { alarms.unset(waiter) }
-          finished += proceeded
+          for waiter in proceeded {
+            alarms.unset(waiter)
+            if waiter.isSettled {
+              waiter.session?.unpark(waiter)
+              finished.append(waiter)
+            } else {
+              guarded.lanes[waiter.lane.index].park(waiter)
+            }
+          }
         }
       }
     }
@@ -153,7 +242,7 @@ public final class Monitor<State: ~Copyable>: Sendable {
 }
 
 /// A parked attempt whose result has a type.
-private final class ParkedAttempt<State: ~Copyable, T: Sendable>: Waiter<State>, @unchecked Sendable {
+private class ParkedAttempt<State: ~Copyable, T: Sendable>: Waiter<State>, @unchecked Sendable {
   // Sendable: `outcome` is written under the monitor's lock by the one who takes the waiter out of its lane, and read
   // only by that same one.
   private let monitor: Monitor<State>
@@ -162,24 +251,28 @@ private final class ParkedAttempt<State: ~Copyable, T: Sendable>: Waiter<State>,
   private var outcome: Outcome<T>?
 
   init(
-    _ monitor: Monitor<State>, _ lane: Lane, _ attempt: @escaping Monitor<State>.Attempt<T>,
-    _ onGiveUp: (@Sendable (inout State) -> Void)?, _ completion: @escaping Completion<T>
+    _ monitor: Monitor<State>, _ lane: Lane, _ session: Session?, _ attempt: @escaping Monitor<State>.Attempt<T>,
+    _ onGiveUp: (@Sendable (inout State, Ending) -> Bool)?, _ completion: @escaping Completion<T>
   ) {
     self.monitor = monitor
     self.attempt = attempt
     self.completion = completion
-    super.init(lane, onGiveUp)
+    super.init(lane, session, onGiveUp)
   }
 
   override func proceed(_ state: inout State) -> Bool {
     do throws(CoreError) {
+      try session?.check()
       guard let value = try attempt(&state) else { return false }
       outcome = .value(value)
     } catch {
       outcome = .failed(error)
+      _ = onGiveUp?(&state, .failed(error))
     }
     return true
   }
+
+  override var isSettled: Bool { outcome != nil }
 
   override func settle(_ ending: Ending) {
     switch ending {
@@ -197,4 +290,39 @@ private final class ParkedAttempt<State: ~Copyable, T: Sendable>: Waiter<State>,
   override func ring() { _ = monitor.giveUp(self, because: .timedOut) }
 
   override func hangUp() -> Bool { monitor.giveUp(self, because: .hungUp) }
+
+  override func fail(_ error: CoreError) { _ = monitor.giveUp(self, because: .failed(error)) }
+}
+
+/// A caller that has to be woken before its attempt is made.
+private final class SleepingAttempt<State: ~Copyable, T: Sendable>: ParkedAttempt<State, T>, @unchecked Sendable {
+  // Sendable: `isAsleep` is touched only under the monitor's lock.
+  private var isAsleep = true
+  private let next: Lane
+  private let wake: @Sendable (inout State) -> Bool
+
+  init(
+    _ monitor: Monitor<State>, _ lane: Lane, _ next: Lane, _ session: Session?,
+    _ wake: @escaping @Sendable (inout State) -> Bool, _ attempt: @escaping Monitor<State>.Attempt<T>,
+    _ onGiveUp: @escaping @Sendable (inout State, Ending) -> Bool, _ completion: @escaping Completion<T>
+  ) {
+    self.next = next
+    self.wake = wake
+    super.init(monitor, lane, session, attempt, onGiveUp, completion)
+  }
+
+  override func proceed(_ state: inout State) -> Bool {
+    guard isAsleep else { return super.proceed(&state) }
+    return wake(&state) && getUp()
+  }
+
+  override var canTimeOut: Bool { isAsleep }
+
+  override func goesOnLate() -> Bool { isAsleep && getUp() }
+
+  private func getUp() -> Bool {
+    isAsleep = false
+    lane = next
+    return true
+  }
 }

@@ -9,6 +9,9 @@ public struct Name: Hashable, Sendable, CustomStringConvertible {
     self.text = text
   }
 
+  /// A name that no client can give.
+  init(unchecked text: String) { self.text = text }
+
   public var description: String { text }
 
   public static let rule = "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"

@@ -35,14 +35,33 @@ struct OutputLog: ~Copyable {
   private var stderr: Ring
   private var runs: Deque<Run> = []
   private var bothEnd: UInt64 = 0
-  private var isStdoutOpen: Bool
-  private var isStderrOpen: Bool
+  private var stdoutState: StreamState
+  private var stderrState: StreamState
 
-  init(capacity: Int, stdout isStdoutOpen: Bool, stderr isStderrOpen: Bool) {
+  /// Of a stream that is kept, and of one that is not.
+  private struct StreamState {
+    let isKept: Bool
+    /// Descriptors that bytes may still come from: one for each run of the process whose descendants hold its own.
+    var writers = 0
+    /// The process will not be started any more.
+    var isOver = false
+
+    var isOpen: Bool { isKept && (writers > 0 || !isOver) }
+  }
+
+  init(capacity: Int, stdout isStdoutKept: Bool, stderr isStderrKept: Bool) {
     stdout = Ring(capacity: capacity)
     stderr = Ring(capacity: capacity)
-    self.isStdoutOpen = isStdoutOpen
-    self.isStderrOpen = isStderrOpen
+    stdoutState = StreamState(isKept: isStdoutKept)
+    stderrState = StreamState(isKept: isStderrKept)
+  }
+
+  /// One more descriptor that may bring bytes of `stream`.
+  mutating func open(_ stream: OutputStream) {
+    switch stream {
+    case .stdout: stdoutState.writers += 1
+    case .stderr: stderrState.writers += 1
+    }
   }
 
   mutating func append(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {
@@ -66,23 +85,32 @@ struct OutputLog: ~Copyable {
     if runs.count > 16_384 { runs.removeFirst() }
   }
 
-  /// Nothing more will come from `stream`.
+  /// Nothing more will come from one descriptor of `stream`.
   mutating func close(_ stream: OutputStream) {
     switch stream {
-    case .stdout:
-      isStdoutOpen = false
-      stdout.trim()
-    case .stderr:
-      isStderrOpen = false
-      stderr.trim()
+    case .stdout: stdoutState.writers -= 1
+    case .stderr: stderrState.writers -= 1
     }
+    trim()
+  }
+
+  /// Nothing more will come but from descriptors that are open.
+  mutating func end() {
+    stdoutState.isOver = true
+    stderrState.isOver = true
+    trim()
+  }
+
+  private mutating func trim() {
+    if !stdoutState.isOpen { stdout.trim() }
+    if !stderrState.isOpen { stderr.trim() }
   }
 
   func isOpen(_ selection: OutputSelection) -> Bool {
     switch selection {
-    case .stdout: isStdoutOpen
-    case .stderr: isStderrOpen
-    case .both: isStdoutOpen || isStderrOpen
+    case .stdout: stdoutState.isOpen
+    case .stderr: stderrState.isOpen
+    case .both: stdoutState.isOpen || stderrState.isOpen
     }
   }
 

@@ -3,7 +3,7 @@ import Glibc
 public import Linux
 
 extension Process {
-  private static let readers = Lane.each(0)
+  private static let readers = Lane.each(0, .follow)
 
   /// Copies what is at `offset` into `buffer`; nil when there is nothing yet.
   public func readOutput(
@@ -32,20 +32,43 @@ extension Process {
   public var outputReaderCount: Int { output.waiters }
 }
 
-/// The read end of a child's stdout or stderr, emptied by the reactor as fast as the child writes: a reader over HTTP,
+/// Our side of a descriptor that a child writes to.
+protocol ChildOutput: ReactorSource {
+  var isOpen: Bool { get }
+
+  func watch(on reactor: Reactor) throws(SystemError)
+
+  /// The process has ended: takes what it left in the descriptor, which is all that it can have written.
+  func drain(on reactor: Reactor)
+
+  /// Descendants of the process that still hold the descriptor have had their time.
+  func letGo(on reactor: Reactor)
+}
+
+/// The read end of a child's stdout or stderr, or our side of its terminal, emptied by the reactor as fast as the child writes: a reader over HTTP,
 /// however slow, never holds it up.
-final class OutputPipe: ReactorSource, @unchecked Sendable {
+final class OutputPipe: ChildOutput, @unchecked Sendable {
   // Sendable: `fd` is touched on the reactor's thread alone once the reactor knows the pipe.
   private let process: Process
   private let stream: OutputStream
   private var fd: CInt
   private let token: UInt64
+  private let run: Run
+  /// Until it has been found.
+  private var scan: LineScan?
+  private let isTerminal: Bool
+  /// More than the kernel keeps of what was written to a terminal and not read, some of which it does not tell of.
+  private static let terminalBacklog = 128 << 10
 
-  init(_ process: Process, _ stream: OutputStream, owning fd: CInt) {
+  init(_ process: Process, _ stream: OutputStream, owning fd: CInt, isTerminal: Bool = false) {
     self.process = process
     self.stream = stream
     self.fd = fd
+    self.isTerminal = isTerminal
     token = process.context.reactor.makeToken()
+    run = Run(process: process, number: process.life.read { $0.starts } + 1)
+    if case .line(let pattern) = process.spec.readiness?.sign { scan = LineScan(pattern) }
+    process.output.read { $0.open(stream) }
   }
 
   deinit { if fd >= 0 { Glibc.close(fd) } }
@@ -60,10 +83,9 @@ final class OutputPipe: ReactorSource, @unchecked Sendable {
     _ = read(on: reactor)
   }
 
-  /// Takes what the pipe holds at this moment, which is all that the process itself can have written once it is dead.
   func drain(on reactor: Reactor) {
     // Not until it is empty: a descendant may go on writing while we read.
-    var left = Int(clinux_bytes_waiting(fd))
+    var left = isTerminal ? Self.terminalBacklog : Int(clinux_bytes_waiting(fd))
     while left > 0, case let count = read(on: reactor), count > 0 { left -= count }
     _ = read(on: reactor)  // Finds the end, when nobody else holds the pipe.
   }
@@ -78,13 +100,19 @@ final class OutputPipe: ReactorSource, @unchecked Sendable {
         log.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: stream)
         process.rendering.expire()
       }
+      if scan?.finds(in: buffer[..<count]) == true {
+        scan = nil
+        run.becomeReady()
+      }
       return count
     }
     if count == 0 || (errno != EAGAIN && errno != EINTR) { close(on: reactor) }
     return 0
   }
 
-  func close(on reactor: Reactor) {
+  func letGo(on reactor: Reactor) { close(on: reactor) }
+
+  private func close(on reactor: Reactor) {
     guard isOpen else { return }
     reactor.unwatch(fd, token: token)
     Glibc.close(fd)

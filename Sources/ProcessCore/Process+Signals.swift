@@ -9,26 +9,36 @@ public enum SignalTarget: String, CaseIterable, Sendable {
 public func signalName(_ number: CInt) -> String { SignalTable.signal(number)?.name ?? "SIG\(number)" }
 
 extension Process {
-  /// Sends a signal to the process itself or to its whole group; `os.kill`, `os.killpg`.
-  public func signal(_ number: CInt, toGroup: Bool = false) throws(CoreError) {
-    try life.read { life throws(CoreError) in try self.send(number, toGroup: toGroup, &life) }
-    context.events.publish("process.signalled", name, [("signal", .text(signalName(number)))])
+  /// Sends a signal to the process itself or to its whole group; `os.kill`, `os.killpg`. With a value as sigqueue(3) does, to
+  /// the process itself.
+  public func signal(_ number: CInt, toGroup: Bool = false, value: CInt? = nil) throws(CoreError) {
+    try life.read { life throws(CoreError) in try self.send(number, toGroup: toGroup, value: value, &life) }
+    publish("process.signalled", [("signal", .text(signalName(number)))])
   }
 
-  /// SIGTERM; Python's `terminate`. A process that has ended is left alone.
+  /// SIGTERM; Python's `terminate`. A process that has ended is left alone; one that would be started again is not.
   public func terminate() throws(CoreError) { try end(by: SIGTERM) }
 
   /// SIGKILL; Python's `kill`.
   public func kill() throws(CoreError) { try end(by: SIGKILL) }
 
   private func end(by number: CInt) throws(CoreError) {
-    let wasSent = try life.read { life throws(CoreError) -> Bool in
-      if case .ended = life.phase { return false }
-      try self.send(number, toGroup: false, &life)
+    var told: [() -> Void] = []
+    let wasSent = try life.change { life throws(CoreError) -> Bool in
+      switch life.phase {
+      case .ended: return false
+      case .waiting, .backoff:
+        told = endWaiting(&life) ?? []
+        return false
+      case .starting: life.pendingSignal = number
+      case .created, .running: try self.send(number, toGroup: false, &life)
+      }
+      life.isStopping = true
       if life.askedFor == nil { life.askedFor = .stopped }
       return true
     }
-    if wasSent { context.events.publish("process.signalled", name, [("signal", .text(signalName(number)))]) }
+    for tell in told { tell() }
+    if wasSent { publish("process.signalled", [("signal", .text(signalName(number)))]) }
   }
 
   /// Sends SIGALRM `seconds` from now in place of an earlier alarm, and returns the seconds that one had left; 0 seconds
@@ -45,19 +55,21 @@ extension Process {
   }
 
   /// Sends while the lock is held: the pidfd cannot be closed, nor the group's number given away, before it is released.
-  func send(_ number: CInt, toGroup: Bool, _ life: inout Life) throws(CoreError) {
+  func send(_ number: CInt, toGroup: Bool, value: CInt? = nil, _ life: inout Life) throws(CoreError) {
     guard case .running = life.phase, let pid = life.pid else {
       throw CoreError(.notRunning, "the process does not run")
     }
+    if number == SIGKILL, let cgroup = life.cgroup, cgroup.isEnding() { context.workers.submit { _ in cgroup.thaw() } }
     do throws(SystemError) {
       if toGroup {
         try killGroup(pid, signal: number)
       } else {
-        try life.pidfd?.signal(number)
+        try life.pidfd?.signal(number, value: value)
       }
     } catch {
       // It has ended and is about to be reaped.
       if error.errno == ESRCH { throw CoreError(.notRunning, "the process has ended") }
+      if error.errno == EAGAIN { throw CoreError(.quota, "too many signals are queued for its user already") }
       throw .system(error)
     }
   }
@@ -94,7 +106,7 @@ final class TimeoutAlarm: Alarm, @unchecked Sendable {
     }
     guard isLate, !hasAsked else { return }
     hasAsked = true
-    process.context.events.publish("process.timeout", process.name, [("seconds", .number(timeout.seconds))])
+    process.publish("process.timeout", [("seconds", .number(timeout.seconds))])
     process.context.alarms.set(self, at: .after(seconds: timeout.grace))
   }
 }

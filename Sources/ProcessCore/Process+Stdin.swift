@@ -9,7 +9,7 @@ struct Input: ~Copyable {
 }
 
 extension Process {
-  private static let writers = Lane.inTurn(0)
+  private static let writers = Lane.inTurn(0, .stdin)
 
   /// Writes all of the bytes to the process, in turn with other writers, then closes its stdin if asked to; waits while
   /// the pipe is full. The result is how many bytes were written.
@@ -18,7 +18,11 @@ extension Process {
   public func writeInput(
     _ progress: InputProgress, thenClose: Bool, until deadline: Deadline?, orPark completion: () -> Completion<Int>
   ) throws(CoreError) -> Attempted<Int> {
-    try input.attempt(
+    if thenClose, spec.terminal != nil {
+      throw CoreError(
+        .invalid(pointer: "?close"), "a terminal has no end; type the byte 4, ^D, where a program waits for it")
+    }
+    return try input.attempt(
       in: Self.writers, until: deadline,
       { input throws(CoreError) -> Int? in
         guard let pipe = input.pipe else {

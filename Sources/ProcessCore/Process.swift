@@ -17,13 +17,36 @@ public final class Process: Sendable {
   let life: Monitor<Life>
   let output: Monitor<OutputLog>
   let input: Monitor<Input>
-  private static let joiners = Lane.each(0)
+  private static let joiners = Lane.each(0, .join)
+  private static let watchers = Lane.each(0, .wait)
+  private static let starters = Lane.each(0, .start)
 
-  init(_ name: Name, _ spec: ProcessSpec, in context: ProcessContext) {
+  /// Told of what happens to it; nothing of one that no client can find.
+  let isListed: Bool
+  /// What becomes the child's descriptor 3.
+  let channel: Mutex<FileDescriptor?>
+
+  /// One that no client can find, of a pool's.
+  convenience init(
+    _ name: Name, _ spec: ProcessSpec, in context: ProcessContext, channel: consuming FileDescriptor?
+  ) {
+    self.init(name, spec, in: context, isListed: false, channel)
+  }
+
+  convenience init(_ name: Name, _ spec: ProcessSpec, in context: ProcessContext) {
+    self.init(name, spec, in: context, isListed: true, nil)
+  }
+
+  private init(
+    _ name: Name, _ spec: ProcessSpec, in context: ProcessContext, isListed: Bool,
+    _ channel: consuming FileDescriptor?
+  ) {
+    self.isListed = isListed
+    self.channel = Mutex(channel)
     self.name = name
     self.spec = spec
     self.context = context
-    eventsBefore = context.events.lastID
+    eventsBefore = context.log.lastID
     let alarms = context.alarms
     life = Monitor(Life(), lanes: 1, alarms: alarms)
     let log = OutputLog(
@@ -32,9 +55,14 @@ public final class Process: Sendable {
     input = Monitor(Input(), lanes: 1, alarms: alarms)
   }
 
+  func publish(_ type: String, _ details: [(name: String, value: EventLog.Value)]) {
+    if isListed { context.log.publish(type, name, details) }
+  }
+
   public var snapshot: ProcessSnapshot { life.read { $0.snapshot } }
 
-  /// Waits until the process has ended; Python's `join`. One that was not started is `notRunning`.
+  /// Waits until the process has ended for good; Python's `join`. One that was not started is `notRunning`; one that waits for
+  /// its dependencies, or to be started again, has not ended.
   public func join(
     until deadline: Deadline?, orPark completion: () -> Completion<ProcessSnapshot>
   ) throws(CoreError) -> Attempted<ProcessSnapshot> {
@@ -43,7 +71,7 @@ public final class Process: Sendable {
       { life throws(CoreError) -> ProcessSnapshot? in
         switch life.phase {
         case .created: throw CoreError(.notRunning, "only a started process can be joined")
-        case .starting, .running: nil
+        case .waiting, .starting, .running, .backoff: nil
         case .ended: life.snapshot
         }
       }, orPark: completion)
@@ -54,13 +82,39 @@ public final class Process: Sendable {
     orPark completion: () -> Completion<ProcessSnapshot>
   ) throws(CoreError) -> Attempted<ProcessSnapshot> {
     try life.attempt(
-      in: Self.joiners, until: nil,
+      in: Self.starters, until: nil,
       { life throws(CoreError) -> ProcessSnapshot? in
         switch life.phase {
         case .created, .starting: nil
-        case .running, .ended: life.snapshot
+        case .waiting, .running, .backoff, .ended: life.snapshot
         }
       }, orPark: completion)
+  }
+
+  /// Calls `body` once it is not just being started.
+  func whenStarted(_ body: @escaping @Sendable () -> Void) {
+    let attempted = try? life.attempt(
+      in: Self.starters, until: nil, { life throws(CoreError) in life.phase == .starting ? nil : () },
+      orPark: { { _ in body() } })
+    if case .parked = attempted {} else { body() }
+  }
+
+  /// Waits until it has ended, be it started already or not.
+  public func whenReady(
+    for session: Session?, until deadline: Deadline?, orPark completion: () -> Completion<Void>
+  ) throws(CoreError) -> Attempted<Void> {
+    try life.attempt(
+      in: Self.watchers, until: deadline, for: session,
+      { life throws(CoreError) in life.phase == .ended ? () : nil }, orPark: completion)
+  }
+
+  /// Those who wait for its end, its output, or room in its stdin.
+  public var waiting: [Waiting] { life.waiting + output.waiting + input.waiting }
+
+  /// The processes that it waits for before it is started.
+  public var waitingFor: [Name] {
+    guard life.read({ $0.phase == .waiting }) else { return [] }
+    return context.dependencies.look(at: spec).unmet
   }
 
   /// How many callers wait for it to end.

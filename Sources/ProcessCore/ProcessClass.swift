@@ -22,7 +22,7 @@ extension ProcessManager {
     let name = try classes.reserve(name)
     let made = ProcessClass(name, template)
     classes.publish(made, as: name)
-    events.publish("class.created", name)
+    log.publish("class.created", name)
     return made
   }
 
@@ -32,7 +32,7 @@ extension ProcessManager {
       throw CoreError(.inUse, "the class '\(heir.name)' extends it")
     }
     guard classes.remove(old.name) != nil else { throw CoreError(.notFound, "the class was deleted") }
-    events.publish("class.deleted", old.name)
+    log.publish("class.deleted", old.name)
   }
 
   /// The template with all that its classes give, and defaults for what none of them does.

@@ -10,6 +10,12 @@ public struct ProcessOptions: Sendable {
   public var drainSeconds = 0.5
   /// How many processes may exist, ended ones that nobody deleted included.
   public var maxProcesses = 10_000
+  /// How many resources of each other kind may exist.
+  public var maxResources = 100_000
+  public var queues = QueueLimits()
+  /// How many bytes arrays and values may have in all, in whole pages.
+  public var maxSharedBytes = 4 << 30
+  public var pools = PoolLimits()
   /// How many may run at once.
   public var maxRunning = 4096
   /// Whether children that were orphaned are adopted and reaped. For the one manager of a daemon: it reaps any child of
@@ -17,12 +23,20 @@ public struct ProcessOptions: Sendable {
   public var adoptsOrphans = false
   /// The soft limit of open files that children begin with, where the service has raised its own.
   public var softOpenFiles: UInt64?
+  /// Whether signals may be sent to processes that are not the service's.
+  public var allowsForeignPids = false
   /// Programs that may be started, as patterns with `*` and `?` over the command's first item; nil allows all.
   public var allowedCommands: [String]?
   /// Further variables for a child, made anew at each start; they win over the client's.
   public var environment: @Sendable (Process) -> [ProcessSpec.EnvironmentVariable] = { _ in [] }
+  /// Which processes get a cgroup of their own.
+  public var cgroups = CgroupUse.none
+  /// Where they are made; nil: where this process is.
+  var cgroupPlace: CgroupPlace?
   /// Told when a process has ended, or could not be started, after `environment` was asked.
   public var didEnd: @Sendable (Process) -> Void = { _ in }
+  /// Told once, when the first essential process has ended.
+  public var essentialEnded: @Sendable () -> Void = {}
 
   public init() {}
 }
@@ -31,20 +45,34 @@ public struct ProcessOptions: Sendable {
 final class ProcessContext: Sendable {
   let options: ProcessOptions
   let reactor: Reactor
+  /// Reads what workers say.
+  let channels: Reactor
   let workers: WorkQueue<SpawnWorker>
-  let events: EventLog
+  let log: EventLog
+  let commons: Commons
   let orphans: OrphanReaper
+  let cgroups: Cgroups
+  let dependencies = Dependencies()
+  /// How often a process was started again.
+  let restarts = Atomic(0)
+  let essentialEnd = Mutex<EssentialEnd?>(nil)
   /// How many processes are starting or running.
   let running = Atomic(0)
   let isDraining = Atomic(false)
 
   var alarms: Alarms { reactor.alarms }
 
-  init(_ options: ProcessOptions, reactor: Reactor, events: EventLog) throws(SystemError) {
+  init(
+    _ options: ProcessOptions, reactor: Reactor, channels: Reactor?, log: EventLog, commons: Commons
+  ) throws(SystemError) {
     self.options = options
+    self.commons = commons
     self.reactor = reactor
-    self.events = events
+    self.channels = channels ?? reactor
+    self.log = log
     let spawners = try (1...2).map { _ throws(SystemError) in SpawnWorker(try Spawner()) }
+    cgroups = Cgroups(
+      options.cgroups, instance: commons.space.instance, place: options.cgroupPlace ?? CgroupPlace.current())
     orphans = OrphanReaper(starting: spawners.map(\.announced))
     workers = try WorkQueue(name: "spawner", workers: spawners)
   }

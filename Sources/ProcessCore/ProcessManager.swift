@@ -4,17 +4,36 @@ public import Linux
 ///
 /// One reactor thread watches them all, two threads start them. Everything may be called from any thread.
 public final class ProcessManager: Sendable {
-  public let events: EventLog
-  public let processes = Registry<Process>(kind: "Process", reserved: ["current"])
+  public let log: EventLog
+  public let processes: Registry<Process>
   public let classes = Registry<ProcessClass>(kind: "Class")
+  public let commons: Commons
+  public let signals: SignalHandlers
   public let reactor: Reactor
   let context: ProcessContext
+  public var cgroups: Cgroups { context.cgroups }
 
-  public init(_ options: ProcessOptions, reactor: Reactor, events: EventLog) throws(SystemError) {
+  /// `channels` reads what pools' workers say, where that is another than `reactor`: the thread that answers requests gives
+  /// the results out without another's help then.
+  public init(
+    _ options: ProcessOptions, reactor: Reactor, channels: Reactor? = nil, log: EventLog
+  ) throws(SystemError) {
     self.reactor = reactor
-    self.events = events
-    context = try ProcessContext(options, reactor: reactor, events: events)
+    self.log = log
+    commons = Commons(
+      limit: options.maxResources, queues: options.queues, sharedBytes: options.maxSharedBytes, alarms: reactor.alarms,
+      log: log)
+    signals = SignalHandlers(alarms: reactor.alarms, log: log)
+    // Pools find it through the commons once somebody has said how they talk to their workers.
+    context = try ProcessContext(
+      options, reactor: reactor, channels: channels, log: log, commons: commons)
+    processes = context.dependencies.processes
     if options.adoptsOrphans { try context.adoptOrphans() }
+  }
+
+  /// Lets pools be made, whose workers are talked to by `codec`.
+  public func connect(_ codec: any WorkerCodec) {
+    commons.host.withLock { $0 = PoolHost(context, codec) }
   }
 
   /// The process with a name. Compiled here, where the registry's generic look-up is known to be of processes.
@@ -52,18 +71,22 @@ public final class ProcessManager: Sendable {
   public func delete(_ process: Process) throws(CoreError) {
     try process.life.change { life throws(CoreError) in
       switch life.phase {
-      case .created, .ended: life.phase = .ended  // It cannot be started any more.
-      case .starting, .running:
+      case .created, .waiting, .ended: life.phase = .ended  // It cannot be started any more.
+      case .starting, .running, .backoff:
         throw CoreError(.stillRunning, "the process still runs; it can be deleted when it has ended")
       }
     }
+    context.dependencies.remove(process)
     guard processes.remove(process.name) != nil else { throw CoreError(.notFound, "the process was deleted") }
     process.output.end(CoreError(.closed, "the process was deleted"))
-    events.publish("process.deleted", process.name)
+    log.publish("process.deleted", process.name)
   }
 
   /// How many processes are starting or running.
   public var runningCount: Int { context.running.load(ordering: .relaxed) }
+
+  /// How often a process was started again.
+  public var restartCount: Int { context.restarts.load(ordering: .relaxed) }
 
   /// Whether it starts nothing new any more.
   public var isDraining: Bool { context.isDraining.load(ordering: .relaxed) }
@@ -72,17 +95,23 @@ public final class ProcessManager: Sendable {
     if context.isDraining.load(ordering: .acquiring) { throw CoreError(.draining, "the service is stopping") }
     let spec = try resolve(template)
     try context.checkAllowed(spec.command)
+    try context.cgroups.check(spec.limits)
     guard processes.count < context.options.maxProcesses else {
       throw CoreError(
         .quota, "there are \(context.options.maxProcesses) processes already; delete some that have ended")
     }
     let process = Process(try processes.reserve(name), spec, in: context)
     processes.propose(process, as: process.name)
+    do throws(CoreError) { try context.dependencies.checkCycles(process) } catch {
+      processes.withdraw(process.name)
+      process.life.end(error)
+      throw error
+    }
     return process
   }
 
   private func publish(_ process: Process) {
     processes.publish(process, as: process.name)
-    events.publish("process.created", process.name)
+    log.publish("process.created", process.name)
   }
 }

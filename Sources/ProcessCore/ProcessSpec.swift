@@ -12,10 +12,21 @@ public struct ProcessSpec: Hashable, Sendable {
   public var stdin = Stdin.null
   public var stdout = Output.capture
   public var stderr = Output.capture
+  /// Its stdin, stdout and stderr in one; what is written to `stdin` is typed, and what it shows is captured as stdout.
+  public var terminal: TerminalSize?
+  /// Those beyond stdin, stdout and stderr, by ascending number.
+  public var descriptors: [Descriptor] = []
   /// Signals that the child begins with ignored, by number; all others have their default disposition.
   public var ignoredSignals: Set<CInt> = []
+  /// Signals that the child begins with blocked, by number.
+  public var blockedSignals: Set<CInt> = []
   public var limits: [ResourceLimit] = []
   public var timeout: Timeout?
+  public var restart: Restart?
+  /// What tells that it is of use; nil: it is as soon as it runs.
+  public var readiness: Readiness?
+  /// What must be there before it is started.
+  public var dependencies: [Dependency] = []
   /// As Python's `Process.daemon`: ended at shutdown instead of waited for.
   public var isDaemon = false
   public var labels: [Label] = []
@@ -52,6 +63,8 @@ public struct ProcessSpec: Hashable, Sendable {
     case pipe
     /// The text, then the end of the file.
     case text(String)
+    /// What comes to a queue or to an end of a pipe, until that is over.
+    case bound(Binding)
   }
 
   public enum Output: Hashable, Sendable {
@@ -59,6 +72,27 @@ public struct ProcessSpec: Hashable, Sendable {
     case null
     /// Of stderr only: into stdout.
     case stdout
+    /// Into a queue, or into an end of a pipe.
+    case bound(Binding)
+  }
+
+  /// A further descriptor.
+  public struct Descriptor: Hashable, Sendable {
+    public enum Source: Hashable, Sendable {
+      /// An end of a pipe, both ways where the pipe goes both ways.
+      case bound(Binding)
+      /// The shared memory of an array, for reading and writing and to be mapped.
+      case array(Name)
+    }
+
+    /// 3 to 255.
+    public let number: CInt
+    public let source: Source
+
+    public init(_ number: CInt, _ source: Source) {
+      self.number = number
+      self.source = source
+    }
   }
 
   public enum Resource: String, CaseIterable, Sendable {
@@ -68,10 +102,15 @@ public struct ProcessSpec: Hashable, Sendable {
     case processes
     case fileSize = "file_size"
     case core
+    /// Of the process and all its descendants together, as are the next two: by a cgroup.
+    case memory
+    case pids
+    case cpu
   }
 
   public struct ResourceLimit: Hashable, Sendable {
     public let resource: Resource
+    /// In bytes, in seconds, or how many; of `cpu` in millionths of a core.
     public let value: UInt64
 
     public init(_ resource: Resource, _ value: UInt64) {

@@ -13,15 +13,22 @@ public struct ProcessTemplate: Hashable, Sendable {
   public var stdin: ProcessSpec.Stdin?
   public var stdout: ProcessSpec.Output?
   public var stderr: ProcessSpec.Output?
+  public var terminal: TerminalSize?
+  public var descriptors: [ProcessSpec.Descriptor]?
   public var ignoredSignals: Set<CInt>?
+  public var blockedSignals: Set<CInt>?
   public var limits: [ProcessSpec.ResourceLimit]?
   public var timeout: ProcessSpec.Timeout?
+  public var restart: ProcessSpec.Restart?
+  public var readiness: ProcessSpec.Readiness?
+  public var dependencies: [ProcessSpec.Dependency]?
   public var isDaemon: Bool?
   public var labels: [ProcessSpec.Label]?
 
   public init() {}
 
-  /// This template on top of `base`: its own fields win, arguments are appended, environment, limits and labels merged.
+  /// This template on top of `base`: its own fields win, arguments are appended, environment, descriptors, limits and labels
+  /// merged.
   public func merged(onto base: ProcessTemplate) -> ProcessTemplate {
     var merged = self
     // A command of one's own begins anew; only without one do the class's arguments stay.
@@ -31,6 +38,7 @@ public struct ProcessTemplate: Hashable, Sendable {
     }
     merged.environment = union(base.environment, environment) { $0.name == $1.name }
     merged.labels = union(base.labels, labels) { $0.name == $1.name }
+    merged.descriptors = union(base.descriptors, descriptors) { $0.number == $1.number }
     merged.limits = union(base.limits, limits) { $0.resource == $1.resource }
     merged.inheritsEnvironment = inheritsEnvironment ?? base.inheritsEnvironment
     merged.workingDirectory = workingDirectory ?? base.workingDirectory
@@ -39,8 +47,13 @@ public struct ProcessTemplate: Hashable, Sendable {
     merged.stdin = stdin ?? base.stdin
     merged.stdout = stdout ?? base.stdout
     merged.stderr = stderr ?? base.stderr
+    merged.terminal = terminal ?? base.terminal
     merged.ignoredSignals = ignoredSignals ?? base.ignoredSignals
+    merged.blockedSignals = blockedSignals ?? base.blockedSignals
     merged.timeout = timeout ?? base.timeout
+    merged.restart = restart ?? base.restart
+    merged.readiness = readiness ?? base.readiness
+    merged.dependencies = union(base.dependencies, dependencies) { $0.process == $1.process }
     merged.isDaemon = isDaemon ?? base.isDaemon
     return merged
   }
@@ -59,13 +72,33 @@ public struct ProcessTemplate: Hashable, Sendable {
     spec.stdin = stdin ?? .null
     spec.stdout = stdout ?? .capture
     spec.stderr = stderr ?? .capture
+    spec.descriptors = (descriptors ?? []).sorted { $0.number < $1.number }
     spec.ignoredSignals = ignoredSignals ?? []
+    spec.blockedSignals = blockedSignals ?? []
+    if let terminal { try useTerminal(terminal, in: &spec) }
     spec.limits = limits ?? []
     spec.timeout = timeout
+    spec.restart = restart
+    spec.readiness = readiness
+    spec.dependencies = dependencies ?? []
     spec.isDaemon = isDaemon ?? false
     spec.labels = labels ?? []
     spec.className = className
+    try spec.checkReadiness()
     return spec
+  }
+
+  private func useTerminal(_ size: TerminalSize, in spec: inout ProcessSpec) throws(CoreError) {
+    let standard: [(pointer: String, isOther: Bool)] = [
+      ("/stdin", stdin != nil && stdin != .pipe), ("/stdout", stdout != nil && stdout != .capture),
+      ("/stderr", stderr != nil && stderr != .stdout),
+    ]
+    if let other = standard.first(where: \.isOther) {
+      throw CoreError(.invalid(pointer: other.pointer), "is the terminal, where there is one")
+    }
+    spec.terminal = size
+    spec.stdin = .pipe
+    spec.stderr = .stdout
   }
 }
 

@@ -13,6 +13,8 @@ protocol ReactorSource: AnyObject, Sendable {
 public final class Reactor: Sendable {
   private struct State {
     var sources: [UInt64: any ReactorSource] = [:]
+    /// Those that are to be called whether or not their descriptors are ready.
+    var posted: [any ReactorSource] = []
     var isStopping = false
     var thread: Thread?
   }
@@ -30,6 +32,23 @@ public final class Reactor: Sendable {
     alarms.onEarlier { [epoll] in epoll.wake() }
   }
 
+  /// One without a thread: somebody else's loop watches `descriptor`, and calls `turn` when it is readable.
+  public init(hostedBesides reactor: Reactor) throws(SystemError) {
+    alarms = reactor.alarms
+    epoll = try Epoll()
+    scratch = Bytes(count: 64 << 10)
+  }
+
+  public var descriptor: CInt { epoll.descriptor }
+
+  /// Calls the sources that are ready now.
+  public func turn() {
+    withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 64) { events in
+      let count = epoll.wait(events, milliseconds: 0)
+      for event in events[..<count] { call(event) }
+    }
+  }
+
   public func start() throws(SystemError) {
     let thread = try Thread("reactor") { self.run() }
     state.withLock { $0.thread = thread }
@@ -44,8 +63,11 @@ public final class Reactor: Sendable {
     epoll.wake()
     thread?.join()
     let forgotten = state.withLock { state in
-      defer { state.sources = [:] }
-      return state.sources
+      defer {
+        state.sources = [:]
+        state.posted = []
+      }
+      return (state.sources, state.posted)
     }
     _ = forgotten  // Let go outside the lock.
     alarms.unsetAll()
@@ -53,6 +75,9 @@ public final class Reactor: Sendable {
 
   /// A token to watch a descriptor by; made first, because a source may be called before `watch` has returned.
   func makeToken() -> UInt64 { lastToken.add(1, ordering: .relaxed).newValue }
+
+  /// How many descriptors are watched.
+  var watchedCount: Int { state.withLock { $0.sources.count } }
 
   /// Watches `fd` until `unwatch`. The source must not close it before.
   func watch(_ fd: CInt, for events: UInt32, token: UInt64, _ source: any ReactorSource) throws(SystemError) {
@@ -76,6 +101,15 @@ public final class Reactor: Sendable {
     state.withLock { state in _ = state.sources.removeValue(forKey: token) }
   }
 
+  /// Has a source called soon, with no events, from any thread.
+  func post(_ source: any ReactorSource) {
+    let isFirst = state.withLock { state in
+      state.posted.append(source)
+      return state.posted.count == 1
+    }
+    if isFirst { epoll.wake() }
+  }
+
   /// Memory for a source to read into while it is being called.
   var buffer: UnsafeMutableRawBufferPointer { scratch.mutableBuffer }
 
@@ -85,13 +119,25 @@ public final class Reactor: Sendable {
     while !state.withLock({ $0.isStopping }) {
       let count = epoll.wait(events, milliseconds: delay(until: alarms.ringDue(at: .now)))
       for event in events[..<count] {
-        if event.data.u64 == Epoll.wakeToken {
-          epoll.acknowledgeWake()
-        } else if let source = state.withLock({ $0.sources[event.data.u64] }) {
-          // One that an earlier event of this round has unwatched is not found.
-          source.ready(event.events, on: self)
-        }
+        call(event)
       }
+      for source in takePosted() { source.ready(0, on: self) }
+    }
+  }
+
+  private func takePosted() -> [any ReactorSource] {
+    state.withLock { state in
+      defer { state.posted = [] }
+      return state.posted
+    }
+  }
+
+  private func call(_ event: epoll_event) {
+    if event.data.u64 == Epoll.wakeToken {
+      epoll.acknowledgeWake()
+    } else if let source = state.withLock({ $0.sources[event.data.u64] }) {
+      // One that an earlier event of this round has unwatched is not found.
+      source.ready(event.events, on: self)
     }
   }
 

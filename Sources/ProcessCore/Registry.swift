@@ -82,6 +82,9 @@ public final class Registry<Item: Sendable>: Sendable {
     }
   }
 
+  /// Whether there is an item of this name, or one that is being made.
+  func isTaken(_ name: Name) -> Bool { state.withLock { $0.find(name) != nil } }
+
   /// Gives a reserved name back.
   public func withdraw(_ name: Name) { state.withLock { _ = $0.remove(name) } }
 
@@ -108,6 +111,14 @@ public final class Registry<Item: Sendable>: Sendable {
 
   @discardableResult
   public func remove(_ name: Name) -> Item? { state.withLock { $0.remove(name) } }
+
+  /// Removes the item with this name only if it is this one, and says whether it was.
+  func remove(_ name: Name, ifSame item: Item) -> Bool where Item: AnyObject {
+    state.withLock { state in
+      guard state.item(name) === item else { return false }
+      return state.remove(name) != nil
+    }
+  }
 
   public var count: Int { state.withLock { $0.count } }
 

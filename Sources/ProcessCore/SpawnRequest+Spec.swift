@@ -16,8 +16,10 @@ extension SpawnRequest {
     cwd = spec.workingDirectory
     if let mask = spec.umask { umask = mode_t(mask) }
     self.descriptors = descriptors
+    terminal = spec.terminal == nil ? nil : 0
     ignoredSignals = spec.ignoredSignals
-    limits = spec.limits.map { (resource: $0.resource.number, value: $0.value) }
+    blockedSignals = spec.blockedSignals
+    limits = spec.limits.compactMap { limit in limit.resource.number.map { (resource: $0, value: limit.value) } }
   }
 
   /// Built from nothing, so that no secret of the service reaches a child unasked.
@@ -44,6 +46,7 @@ extension SpawnRequest {
       put("HOME", account.home ?? "/")
       put("USER", account.name ?? String(account.identity.uid))
     }
+    if spec.terminal != nil { put("TERM", "xterm") }
     for variable in spec.environment + variables { put(variable.name, variable.value) }
     return environment
   }
@@ -67,7 +70,8 @@ private func lookUp(_ name: String) throws(CoreError) -> User {
 }
 
 extension ProcessSpec.Resource {
-  fileprivate var number: CInt {
+  /// nil: it is not the process's own.
+  fileprivate var number: CInt? {
     switch self {
     case .cpuSeconds: CInt(RLIMIT_CPU.rawValue)
     case .addressSpace: CInt(RLIMIT_AS.rawValue)
@@ -75,6 +79,7 @@ extension ProcessSpec.Resource {
     case .processes: clinux_rlimit_nproc()
     case .fileSize: CInt(RLIMIT_FSIZE.rawValue)
     case .core: CInt(RLIMIT_CORE.rawValue)
+    case .memory, .pids, .cpu: nil
     }
   }
 }

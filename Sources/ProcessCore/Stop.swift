@@ -3,7 +3,7 @@ import Glibc
 import Linux
 
 /// One `stop` under way. It surveys the tree, signals its members, watches them by their pidfds, and surveys again when the
-/// last it knows has gone, until a survey finds nobody.
+/// last it knows has gone, until a survey finds nobody. A cgroup is held still meanwhile, so that nobody in it is missed.
 ///
 /// The process itself is signalled and watched as the rest of the service does it, by its own pidfd, and is not counted
 /// among the members here.
@@ -11,18 +11,27 @@ final class Stop: Alarm, @unchecked Sendable {
   // Sendable: what changes is behind the lock.
   private struct State {
     var watched: [CInt: MemberSource] = [:]
+    /// Members that the last survey found and could not get hold of: for want of descriptors, or because they were gone by
+    /// then, and may have started others.
+    var missed: Set<CInt> = []
     var ended: Set<CInt> = []
     var killed: Set<CInt> = []
     var isLeaderAlive: Bool
-    var isKilling = false
+    var isKilling: Bool
+    /// Whether the survey before found nobody either. Members that fork and end may run ahead of one look, hardly of two.
+    var isConfirmed = false
     var isDone = false
 
     var isAlone: Bool { watched.isEmpty && !isLeaderAlive }
+    var hadCompany: Bool { ended.count > 1 }
+  }
+
+  private enum Next {
+    case wait, look, finish
   }
 
   private let process: Process
-  private let leader: ProcessTree.Leader
-  private let marker: String
+  private let tree: TreeSurvey
   private let number: CInt
   private let grace: Double
   private let completion: @Sendable (StopReport) -> Void
@@ -31,22 +40,22 @@ final class Stop: Alarm, @unchecked Sendable {
   private static let killSeconds = 5.0
 
   init(
-    _ process: Process, leader: ProcessTree.Leader, isAlive: Bool, marker: String, signal: CInt, grace: Double,
+    _ process: Process, _ tree: TreeSurvey, isAlive: Bool, signal: CInt, grace: Double,
     _ completion: @escaping @Sendable (StopReport) -> Void
   ) {
     self.process = process
-    self.leader = leader
-    self.marker = marker
+    self.tree = tree
     number = signal
     self.grace = grace
     self.completion = completion
-    state = Mutex(State(isLeaderAlive: isAlive))
+    state = Mutex(State(isLeaderAlive: isAlive, isKilling: signal == SIGKILL))
   }
 
   private var context: ProcessContext { process.context }
+  private var leader: ProcessTree.Leader { tree.leader }
 
   func begin() {
-    context.alarms.set(self, at: .after(seconds: grace))
+    context.alarms.set(self, at: .after(seconds: number == SIGKILL ? Self.killSeconds : grace))
     if state.withLock({ $0.isLeaderAlive }) {
       let joined = try? process.join(until: nil) { { _ in self.lostLeader() } }
       if case .parked = joined {} else { lostLeader() }
@@ -68,33 +77,66 @@ final class Stop: Alarm, @unchecked Sendable {
   /// Looks for members, on a thread that may block, and signals those that it meets for the first time; SIGKILL goes to all.
   private func survey(sending number: CInt) {
     context.workers.submit { _ in
-      let members = ProcessTree.members(of: self.leader, marker: (Process.markerName, self.marker))
-      self.signalLeader(number, withGroup: members == nil)
-      for member in members ?? [] where member.pid != self.leader.pid { self.meet(member, number) }
-      if self.state.withLock({ $0.isAlone }) { self.finish() }
+      self.tree.cgroup?.holdToEnd()
+      let members = self.tree.members()
+      self.signalLeader(number, members)
+      let living = (members ?? []).filter { !$0.isZombie && !$0.is(self.leader) }
+      // All of them, not until the first.
+      let hasMet = living.map { self.meet($0, number) }.contains(true)
+      if number == SIGKILL { self.tree.cgroup?.kill() }
+      self.tree.cgroup?.thaw()
+      let next = self.state.withLock { state -> Next in
+        guard !state.isDone else { return .wait }
+        state.missed = Set(living.map(\.pid)).subtracting(state.watched.keys)
+        let wasConfirmed = state.isConfirmed
+        state.isConfirmed = living.isEmpty
+        // Whoever is new may have been forked by another that this look came too late for.
+        if hasMet, state.isKilling { return .look }
+        guard state.isAlone else { return .wait }
+        return living.isEmpty && (wasConfirmed || !state.hadCompany) ? .finish : .look
+      }
+      switch next {
+      case .wait: break
+      case .look: self.survey(sending: number)
+      case .finish: self.finish()
+      }
     }
   }
 
   /// Once at first, and once more to kill. Without /proc its group is all that can be reached.
-  private func signalLeader(_ number: CInt, withGroup: Bool) {
+  private func signalLeader(_ number: CInt, _ members: [ProcessTree.Member]?) {
     let isDue = state.withLock { state -> Bool in
       guard state.isLeaderAlive, !state.killed.contains(leader.pid) else { return false }
       if number == SIGKILL { state.killed.insert(leader.pid) }
       return true
     }
     guard isDue else { return }
-    process.life.read { life in try? process.send(number, toGroup: withGroup, &life) }  // Ended already: it is watched.
+    let isStopped = members?.first { $0.is(leader) }?.isStopped ?? false
+    process.life.read { life in
+      // Ended already: it is watched.
+      try? process.send(number, toGroup: members == nil, &life)
+      if isStopped { try? process.send(SIGCONT, toGroup: false, &life) }
+    }
   }
 
-  private func meet(_ member: ProcessTree.Member, _ number: CInt) {
+  /// Whether it is a member that was not known before.
+  private func meet(_ member: ProcessTree.Member, _ number: CInt) -> Bool {
     if let known = state.withLock({ $0.watched[member.pid] }) {
       if number == SIGKILL { send(SIGKILL, to: known) }
-      return
+      return false
     }
-    guard !member.isZombie, let source = MemberSource(member, self) else { return }
-    state.withLock { $0.watched[member.pid] = source }
-    send(state.withLock { $0.isKilling } ? SIGKILL : number, to: source)
+    let found: MemberSource?
+    do { found = try MemberSource(member, self) } catch { return false }
+    guard let source = found else { return false }
+    let isKilling = state.withLock { state in
+      state.watched[member.pid] = source
+      return state.isKilling
+    }
+    send(isKilling ? SIGKILL : number, to: source)
+    // One that is paused hears nothing but SIGKILL.
+    if member.isStopped { source.signal(SIGCONT) }
     source.watch(on: context.reactor)
+    return true
   }
 
   private func send(_ number: CInt, to member: MemberSource) {
@@ -103,7 +145,7 @@ final class Stop: Alarm, @unchecked Sendable {
   }
 
   /// A member has ended.
-  fileprivate func lost(_ pid: CInt) {
+  func lost(_ pid: CInt) {
     surveyIfAlone { state in
       state.watched[pid] = nil
       state.ended.insert(pid)
@@ -117,7 +159,7 @@ final class Stop: Alarm, @unchecked Sendable {
     }
   }
 
-  fileprivate func makeToken() -> UInt64 { context.reactor.makeToken() }
+  func makeToken() -> UInt64 { context.reactor.makeToken() }
 
   /// The last that was known is gone; it may have left children that were not there at the last look.
   private func surveyIfAlone(after change: @Sendable (inout State) -> Void) {
@@ -137,7 +179,7 @@ final class Stop: Alarm, @unchecked Sendable {
     guard let last else { return }
     context.alarms.unset(self)
     for source in last.watched.values { source.forget(on: context.reactor) }
-    let survivors = Set(last.watched.keys).union(last.isLeaderAlive ? [leader.pid] : [])
+    let survivors = last.missed.union(last.watched.keys).union(last.isLeaderAlive ? [leader.pid] : [])
     completion(
       StopReport(
         process: process.snapshot, ended: last.ended.sorted(), killed: last.killed.intersection(last.ended).sorted(),
@@ -145,41 +187,7 @@ final class Stop: Alarm, @unchecked Sendable {
   }
 }
 
-/// A member of the tree, watched until it ends.
-private final class MemberSource: ReactorSource, @unchecked Sendable {
-  // Sendable: nothing of it changes.
-  let pid: CInt
-  private let pidfd: Pidfd
-  private let stop: Stop
-  private let token: UInt64
-
-  /// nil when the member is gone.
-  init?(_ member: ProcessTree.Member, _ stop: Stop) {
-    do {
-      guard let pidfd = try ProcessTree.open(member) else { return nil }
-      self.pidfd = pidfd
-    } catch {
-      return nil
-    }
-    pid = member.pid
-    self.stop = stop
-    token = stop.makeToken()
-  }
-
-  func signal(_ number: CInt) {
-    _ = try? pidfd.signal(number)  // Gone already, or another user's: the watch, or the list of survivors, tells.
-  }
-
-  func watch(on reactor: Reactor) {
-    do { try reactor.watch(pidfd.raw, for: EPOLLIN.rawValue, token: token, self) } catch { stop.lost(pid) }
-  }
-
-  func ready(_ events: UInt32, on reactor: Reactor) {
-    forget(on: reactor)
-    stop.lost(pid)
-  }
-
-  func forget(on reactor: Reactor) {
-    reactor.unwatch(pidfd.raw, token: token)
-  }
+extension ProcessTree.Member {
+  /// Whether it is that leader, not another to whom its number went.
+  func `is`(_ leader: ProcessTree.Leader) -> Bool { pid == leader.pid && startTime == leader.startTime }
 }

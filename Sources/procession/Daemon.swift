@@ -46,13 +46,21 @@ struct Daemon {
     processes.maxRunning = share.running
     processes.environment = { process in late.access.withLock { $0 }?.grant(process) ?? [] }
     processes.didEnd = { process in late.access.withLock { $0 }?.revoke(process) }
-    manager = try ProcessManager(processes, reactor: reactor, events: events)
+    processes.essentialEnded = { kill(getpid(), SIGTERM) }  // Wakes whoever waits for signals.
+    // The thread that answers requests reads the workers' results too.
+    let channels = try Reactor(hostedBesides: reactor)
+    manager = try ProcessManager(processes, reactor: reactor, channels: channels, log: events)
+    let swept = manager.commons.space.sweep()
+    if swept > 0 { log.notice("swept", metadata: ["shared_memories": "\(swept)"]) }
+    let cleared = manager.cgroups.sweep()
+    if cleared > 0 { log.notice("swept", metadata: ["cgroups": "\(cleared)"]) }
 
     let api = API(manager: manager, daemon: DaemonInfo(version: Procession.version)) {
       late.server.withLock { $0 }?.metrics.snapshot()
     }
     let server = Server(
-      options: serving, routes: api.routes, tokens: tokens, observer: Audit(log: log))
+      options: serving, routes: api.routes, tokens: tokens, observer: Audit(log: log),
+      guest: Guest(descriptor: channels.descriptor) { channels.turn() })
     self.server = server
     late.server.withLock { $0 = server }
     try reactor.start()
@@ -61,6 +69,9 @@ struct Daemon {
     late.access.withLock { $0 = access }
     log.notice("started", metadata: ["addresses": "\(words(server.addresses))", "version": "\(Procession.version)"])
   }
+
+  /// What the service ends with: the exit code of its essential process, 0 without one. To be asked when it has ended.
+  var exitCode: CInt { manager.essentialEnd?.code ?? 0 }
 
   /// Where it listens, then a first call to try.
   var greeting: String {
@@ -73,6 +84,9 @@ struct Daemon {
     }
     return lines
   }
+
+  /// Returns when a signal ends the service.
+  func serve(_ signals: DaemonSignals, grace: Double, _ log: Logger) { signals.serve(manager, grace: grace, log) }
 
   /// New work is refused and waiters are answered; then the children end, each in its way; then the server. Returns when
   /// nothing is left, a little after `grace` at the latest; false when something could not be ended.

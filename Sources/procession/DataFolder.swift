@@ -46,8 +46,12 @@ struct DataFolder {
     defer { close(fd) }
     var status = stat()
     guard fstat(fd, &status) == 0 else { throw StartError("cannot read the token in \(path)") }
-    // A secret that was mounted may belong to root and be readable for our group; never for everybody.
-    guard status.st_mode & 0o007 == 0 else { throw StartError("everybody can read the token in \(path); chmod o= it") }
+    // A secret that was mounted may belong to root and be readable for our group; never for everybody, but where a container
+    // runtime puts secrets, whose modes are not ours to choose and who else is in the container is.
+    let isMounted = path.hasPrefix("/run/secrets/")
+    guard isMounted || status.st_mode & 0o007 == 0 else {
+      throw StartError("everybody can read the token in \(path); chmod o= it")
+    }
     guard let bytes = contents(of: path, limit: 4096) else { throw StartError("cannot read the token in \(path)") }
     let token = String(bytes.text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
     guard token.utf8.count >= 16 else { throw StartError("the token in \(path) has fewer than 16 characters") }

@@ -32,6 +32,13 @@ extension Options {
     options.drainSeconds = drain
     options.maxProcesses = maxProcesses
     options.maxRunning = maxRunning
+    options.maxResources = maxResources
+    options.maxSharedBytes = maxSharedBytes
+    options.queues.messages = maxQueueMessages
+    options.queues.bytes = maxQueueBytes
+    options.queues.totalBytes = maxQueuedBytes
+    options.cgroups = CgroupUse(rawValue: cgroups) ?? .limited  // `validate` has seen to it.
+    options.allowsForeignPids = allowForeignPids
     options.allowedCommands = allowCommand.isEmpty ? nil : allowCommand
     return options
   }

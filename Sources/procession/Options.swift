@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProcessCore
 
 /// Where the service is; of use to `serve` and to whoever asks it.
 struct Place: ParsableArguments {
@@ -38,6 +39,12 @@ struct Options: ParsableArguments {
   @Option(help: "Programs that may be started, as patterns with * and ?. May be repeated; all by default.")
   var allowCommand: [String] = []
 
+  @Flag(help: "Let signals be sent by pid to processes that are not the service's.")
+  var allowForeignPids = false
+
+  @Option(help: "Processes with a cgroup of their own: none, limited (those with a limit that needs one) or all.")
+  var cgroups = "limited"
+
   @Option(help: "Threads that serve connections.")
   var loops = 1
 
@@ -62,6 +69,21 @@ struct Options: ParsableArguments {
   @Option(help: "Processes that may run at a time.")
   var maxRunning = 4096
 
+  @Option(help: "Bytes of shared memory that arrays and values may have in all.")
+  var maxSharedBytes = 4 << 30
+
+  @Option(help: "Resources of each other kind that may exist: queues, locks, sessions and so on.")
+  var maxResources = 100_000
+
+  @Option(help: "Messages that a queue may have.")
+  var maxQueueMessages = 10_000_000
+
+  @Option(help: "Bytes that a queue may keep: payloads, content types and 64 more for each message.")
+  var maxQueueBytes = 512 << 20
+
+  @Option(help: "Bytes that all queues together may keep.")
+  var maxQueuedBytes = 1 << 30
+
   @Option(help: "Bytes of each output stream that are kept.")
   var outputBuffer = 1 << 20
 
@@ -85,8 +107,14 @@ struct Options: ParsableArguments {
     try positive("max-message", maxMessage)
     try positive("max-processes", maxProcesses)
     try positive("max-running", maxRunning)
+    try positive("max-shared-bytes", maxSharedBytes)
+    try positive("max-resources", maxResources)
+    try positive("max-queue-messages", maxQueueMessages)
+    try positive("max-queue-bytes", maxQueueBytes)
+    try positive("max-queued-bytes", maxQueuedBytes)
     try positive("output-buffer", outputBuffer)
     try positive("max-events", maxEvents)
+    if CgroupUse(rawValue: cgroups) == nil { throw ValidationError("--cgroups must be none, limited or all") }
     for (name, seconds) in [("grace", grace), ("drain", drain), ("max-wait", maxWait ?? 1)] {
       if !(0...1e9).contains(seconds) { throw ValidationError("--\(name) must be a number of seconds, 0 or more") }
     }
@@ -94,9 +122,12 @@ struct Options: ParsableArguments {
 
   /// Every option, by the name that it has on the command line.
   static let names = [
-    "listen", "socket", "data", "token-file", "insecure-listen", "host", "origin", "grace", "allow-command", "loops",
+    "listen", "socket", "data", "token-file", "insecure-listen", "host", "origin", "grace", "allow-command",
+    "allow-foreign-pids", "cgroups", "loops",
     "max-connections", "max-waiters", "max-wait", "max-body", "max-message", "max-processes", "max-running",
-    "output-buffer", "drain", "max-events", "log-level",
+    "max-resources", "max-shared-bytes", "max-queue-messages", "max-queue-bytes", "max-queued-bytes", "output-buffer",
+    "drain",
+    "max-events", "log-level",
   ]
-  static let flags: Set<String> = ["insecure-listen"]
+  static let flags: Set<String> = ["insecure-listen", "allow-foreign-pids"]
 }

@@ -1,14 +1,23 @@
 import HTTP
+import Linux
 import ProcessCore
 
 /// How a managed process reaches the service: where it is, and a token that acts for that process alone and dies with it.
-struct ProcessAccess: Sendable {
-  let tokens: Tokens
-  let addresses: [ListenAddress]
+final class ProcessAccess: Sendable {
+  private let tokens: Tokens
+  private let addresses: [ListenAddress]
+  /// By process and not by its name, which a pool's next worker may have while this one still ends.
+  private let granted = Mutex<[ObjectIdentifier: Tokens.Issued]>([:])
+
+  init(tokens: Tokens, addresses: [ListenAddress]) {
+    self.tokens = tokens
+    self.addresses = addresses
+  }
 
   func grant(_ process: Process) -> [ProcessSpec.EnvironmentVariable] {
     let token = Tokens.make()
-    tokens.add(token, for: .bearer(subject: process.name.text))
+    let issued = tokens.add(token, for: .bearer(subject: process.name.text))
+    granted.withLock { $0[ObjectIdentifier(process)] = issued }
     var variables: [ProcessSpec.EnvironmentVariable] = [
       .init("PROCESSION_PROCESS", process.name.text), .init("PROCESSION_TOKEN", token),
     ]
@@ -21,5 +30,7 @@ struct ProcessAccess: Sendable {
     return variables
   }
 
-  func revoke(_ process: Process) { tokens.removeAll(subject: process.name.text) }
+  func revoke(_ process: Process) {
+    if let token = granted.withLock({ $0.removeValue(forKey: ObjectIdentifier(process)) }) { tokens.remove(token) }
+  }
 }

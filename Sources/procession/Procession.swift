@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 
 @main
@@ -12,7 +13,7 @@ struct Procession: ParsableCommand {
 
   static func main() {
     do {
-      var command = try parseAsRoot(Layers.arguments(Array(CommandLine.arguments.dropFirst())))
+      var command = try parseAsRoot(Layers.arguments(Array(arguments().dropFirst())))
       try command.run()
     } catch let error as StartError {
       write("procession: \(error.description)\n", to: STDERR_FILENO)
@@ -21,6 +22,16 @@ struct Procession: ParsableCommand {
       exit(withError: error)
     }
   }
+}
+
+private func arguments() -> [String] {
+  var arguments: [String] = []
+  var next = clinux_arguments()
+  while let argument = next?.pointee {
+    arguments.append(String(cString: argument))
+    next = next?.successor()
+  }
+  return arguments
 }
 
 /// Why the service does not start, in words for whoever started it.

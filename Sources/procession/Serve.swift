@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 import HTTP
 import JSONCodec
@@ -12,6 +13,7 @@ struct Serve: ParsableCommand {
 
   func run() throws {
     guard let level = Logger.Level(rawValue: options.logLevel) else { throw ValidationError("--log-level is no level") }
+    if options.loops == 1 { clinux_share_heap() }  // Several would wait for one another.
     let signals = DaemonSignals()
     JSON.seed()
     let writer = try LogWriter()
@@ -20,10 +22,11 @@ struct Serve: ParsableCommand {
 
     let daemon = try Daemon(options, log, Descriptors())
     write(daemon.greeting, to: STDOUT_FILENO)
-    signals.waitForEnd(log)
+    daemon.serve(signals, grace: options.grace, log)
     let areAllGone = daemon.end(grace: options.grace, log)
     writer.stop()
     logThread.join()
     if !areAllGone { throw ExitCode(1) }
+    if daemon.exitCode != 0 { throw ExitCode(daemon.exitCode) }
   }
 }

@@ -1,12 +1,14 @@
 // The least that libmicrohttpd can cost: one epoll loop that accepts connections and runs one daemon with the service's
 // flags, limits and header fields, and answers every request with the same response, made once.
 //
-// bare PORT SIZE: prints a line when it listens on 127.0.0.1; SIZE is that of the body.
+// bare PORT SIZE [put]: prints a line when it listens on 127.0.0.1; SIZE is that of the body. With `put` a request that
+// brings a body is answered 204 without one, as a queue answers what is put into it.
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,32 +16,44 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct MHD_Response *response;
+struct answer {
+  unsigned int status;
+  struct MHD_Response *response;
+};
+
+static struct answer plain, after_body;
 
 static enum MHD_Result handle(
     void *context, struct MHD_Connection *connection, const char *target, const char *method, const char *version,
     const char *data, size_t *size, void **slot) {
   (void)context, (void)target, (void)method, (void)version, (void)data;
   if (*slot == NULL) {
-    *slot = response;
+    *slot = &plain;
     return MHD_YES;
   }
   if (*size != 0) {
+    *slot = &after_body;
     *size = 0;
     return MHD_YES;
   }
-  return MHD_queue_response(connection, MHD_HTTP_OK, response);
+  const struct answer *answer = *slot;
+  return MHD_queue_response(connection, answer->status, answer->response);
 }
 
-static void prepare(size_t size) {
-  char *body = malloc(size);
+static void add_field(struct MHD_Response *response, const char *name, const char *value) {
+  if (MHD_add_response_header(response, name, value) != MHD_YES) errx(1, "no response");
+}
+
+static struct answer prepare(unsigned int status, size_t size) {
+  char *body = malloc(size + 1);
   if (body == NULL) err(1, "malloc");
   memset(body, 'x', size);
-  response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
-  if (response == NULL || MHD_add_response_header(response, "Cache-Control", "no-store") != MHD_YES ||
-      MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") != MHD_YES ||
-      MHD_add_response_header(response, "Content-Type", "application/json") != MHD_YES)
-    errx(1, "no response");
+  struct MHD_Response *response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+  if (response == NULL) errx(1, "no response");
+  add_field(response, "Cache-Control", "no-store");
+  add_field(response, "X-Content-Type-Options", "nosniff");
+  if (size > 0) add_field(response, "Content-Type", "application/json");
+  return (struct answer){status, response};
 }
 
 static int listen_on(int port) {
@@ -65,11 +79,13 @@ static void accept_all(struct MHD_Daemon *daemon, int listener) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 3) errx(2, "usage: bare PORT SIZE");
-  prepare((size_t)atol(arguments[2]));
+  bool is_put = count == 4 && strcmp(arguments[3], "put") == 0;
+  if (count != 3 && !is_put) errx(2, "usage: bare PORT SIZE [put]");
+  plain = prepare(MHD_HTTP_OK, (size_t)atol(arguments[2]));
+  after_body = is_put ? prepare(MHD_HTTP_NO_CONTENT, 0) : plain;
   struct MHD_Daemon *daemon = MHD_start_daemon(
-      MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, NULL,
-      MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_LIMIT, 16384u,
+      MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
+      NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_LIMIT, 16384u,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)8192, MHD_OPTION_END);
   if (daemon == NULL) errx(1, "libmicrohttpd does not start");
   int listener = listen_on(atoi(arguments[1]));

@@ -2,6 +2,7 @@
 processes that it makes up shall run, so that what follows meets a process in each of its states."""
 
 import itertools
+import json
 import urllib.parse
 
 import schemathesis
@@ -20,13 +21,27 @@ def as_text(context, response):
     return response.content.decode(errors="replace")
 
 
+@schemathesis.deserializer("application/x-ndjson")
+def as_lines(context, response):
+    return response.content.decode()
+
+
+# No schema has words for lines of JSON: what is made up becomes a line.
+@schemathesis.serializer("application/x-ndjson")
+def to_lines(context, value):
+    return json.dumps(value).encode() + b"\n"
+
+
 # What a shell may say for true and false; no schema has words for it.
-BOOLEANS = ("block", "close", "follow")
+BOOLEANS = ("block", "close", "follow", "force")
 SHORT = ("", "1", "0", 1, 0)
 
 
 @schemathesis.hook
 def filter_case(context, case):
+    # Whatever is made up for it is a line of JSON in the end.
+    if case.media_type == "application/x-ndjson" and case.meta is not None and not case.meta.generation.mode.is_positive:
+        return False
     if not isinstance(case.query, dict):
         return True
     if any(not isinstance(case.query.get(name, True), (bool, list, dict)) and case.query[name] in SHORT for name in BOOLEANS):
@@ -51,7 +66,7 @@ def make_it_run(case):
     fields = next(RUNNING)
     if fields is None:
         return
-    for name in ("class", "cwd", "user", "limits", "args"):
+    for name in ("class", "cwd", "user", "limits", "args", "tty"):
         case.body.pop(name, None)
     case.body.update(fields)
     # So that a stream of its output ends before schemathesis gives up on it.
@@ -60,18 +75,69 @@ def make_it_run(case):
         case.body.pop("name", None)
 
 
+# Likewise a pool's workers; that takes a moment, so two of three stay as they are.
+WORKERS = itertools.cycle([None, None, {"python": {"source": "def square(x): return x * x"}}])
+
+
+def make_it_work(case):
+    worker = next(WORKERS)
+    if worker is not None:
+        for name in ("initializer", "initargs", "limits", "env", "window"):
+            case.body.pop(name, None)
+        case.body.update(processes=1, worker=worker)
+
+
+# What waits until something happens, unless it is given a timeout.
+WAITING = ("/join", "/stdin", "/acquire", "/wait", "/pause", "/get", "/put", "/reserve", "/send", "/recv", "/poll")
+
+
 def shortened(value):
     return min(value, SECONDS) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
+def tame(body):
+    """Nothing that is made up shall end the service, or keep it busy for ever."""
+    restart = body.get("restart")
+    if isinstance(restart, dict):
+        restart.pop("essential", None)
+        restart.setdefault("max_retries", 1)
+        if isinstance(restart["max_retries"], int) and restart["max_retries"] > 1:
+            restart["max_retries"] = 1
+        restart.pop("window", None)
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    if isinstance(case.body, dict):
+        tame(case.body)
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if is_valid and case.operation.path in ("/v1/processes", "/v1/processes/{name}") and isinstance(case.body, dict):
         make_it_run(case)
-    # Without a timeout these wait until the process ends. One that is wrong stays wrong.
-    if case.operation.path.endswith(("/join", "/stdin")) and isinstance(case.query, dict):
+    if is_valid and case.operation.path in ("/v1/pools", "/v1/pools/{name}") and isinstance(case.body, dict):
+        make_it_work(case)
+    # A worker's output goes on for as long as it lives.
+    if case.operation.path.endswith("/workers/{worker}/output") and (case.query is None or isinstance(case.query, dict)):
+        query = case.query or {}
+        if query.get("follow", True) in (True, "true"):
+            case.query = {**query, "follow": False}
+    # A stream whose items nobody hands in.
+    if "/imap" in case.operation.path and isinstance(case.body, dict) and isinstance(case.body.get("iterable"), dict):
+        if case.body["iterable"].get("stream") is True:
+            case.body["iterable"] = [1, 2]
+    # Each worker is a Python that starts.
+    if is_valid and "/v1/pools" in case.operation.path and isinstance(case.body, dict) and "processes" in case.body:
+        case.body["processes"] = min(case.body["processes"] or 1, 2)
+    # A queue that has room for nothing is of no use to what follows.
+    if is_valid and case.operation.path in ("/v1/queues", "/v1/queues/{name}") and isinstance(case.body, dict):
+        case.body.pop("max_bytes", None)
+    # One that is wrong stays wrong.
+    if case.operation.path.endswith(WAITING) and isinstance(case.query, dict):
         case.query["timeout"] = shortened(case.query.get("timeout", SECONDS))
+    # Nothing that is made up shall end the service.
+    if case.operation.path == "/v1/signals/handlers/{signal}" and isinstance(case.body, dict) and case.body.get("action") == "drain":
+        case.body["action"] = "default"
+    if case.operation.path == "/v1/signals/alarm" and isinstance(case.body, dict):
+        case.body["seconds"] = 0
     # The grace is what a process gets that does not heed the signal.
     if case.operation.path.endswith("/stop") and isinstance(case.body, dict):
         if case.body.get("grace", 0) is not None:

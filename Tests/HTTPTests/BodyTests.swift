@@ -11,8 +11,27 @@ import Testing
     Route(.post, "/v1/echo", "echo", body: .payload) { request in
       .now(Response(200, contentType: "application/octet-stream", .bytes(request.body)))
     },
+    Route(.post, "/v1/document", "document", body: .document) { request in .now(.text("\(request.body.count)")) },
+    Route(.post, "/v1/optional", "optional", body: .optionalDocument) { request in
+      .now(.text("\(request.body.count)"))
+    },
     Route(.get, "/v1/now", "now") { _ in .now(.text("now")) },
   ]
+
+  /// Nothing is not the empty object, unless the operation needs no document.
+  @Test func anEmptyDocumentIsNone() throws {
+    let server = try TestServer(Self.routes)
+    let json = "Content-Type: application/json\r\n"
+    let empty = [
+      ("Content-Length: 0\r\n", ""), ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+    ]
+    for (length, body) in empty {
+      let refused = try server.request("POST /v1/document", json + length, body: body)
+      #expect(refused?.status == 400 && refused?.text.contains("JSONDecodeError") == true)
+      #expect(try server.request("POST /v1/optional", json + length, body: body)?.text == "0")
+    }
+    #expect(try server.request("POST /v1/document", json + "Content-Length: 2\r\n", body: "{}")?.text == "2")
+  }
 
   /// Bytes that a lost, doubled or moved piece would show in.
   static func noise(_ count: Int) -> [UInt8] {

@@ -150,7 +150,10 @@ import Testing
     let bytes = client.read { (RawResponse($0)?.isComplete ?? false) }
     #expect(RawResponse(bytes)?.status ?? 0 == wire.status)
     #expect(!String(decoding: bytes, as: UTF8.self).contains("Access-Control"))
-    if wire.status >= 400 { #expect(client.isClosed(within: 5), "what follows a bad request must not be read") }
+    guard wire.status >= 400 else { return }
+    #expect(RawResponse(bytes)?["content-type"] == "application/problem+json")
+    #expect(String(decoding: bytes, as: UTF8.self).components("\r\nCache-Control:").count == 2, "it is answered once")
+    #expect(client.isClosed(within: 5), "what follows a bad request must not be read")
   }
 
   @Test func aProblemSaysWhatAndWhere() throws {

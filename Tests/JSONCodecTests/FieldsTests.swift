@@ -110,16 +110,34 @@ import Testing
   func tellsKinds(json: String, kind: Fields.Kind) throws { #expect(try read(json).kind("x") == kind) }
 
   @Test(arguments: [
-    ("", 1, 1, "the document is empty"), (#"{"a":1e400}"#, 1, 11, "a number is too large"),
-    ("{\"a\":\n 123456789012345678901234567890}", 2, 32, "a number is too large"),
-    ("{\"a\":1\u{0}}", 1, 7, "',' or '}' is expected"), (#"{"a":1,"a":2}"#, 1, 11, "a member occurs twice"),
-    (#"{"\u0000":1}"#, 1, 10, "a member's name may not contain NUL"),
+    ("", 1, 1, "the document is empty"), ("{\"a\":1\u{0}}", 1, 7, "',' or '}' is expected"),
     (#"{"a":1,}"#, 1, 8, "a member's name in double quotes is expected"),
     ("{'a':1}", 1, 2, "a member's name in double quotes is expected"),
   ])
   func saysWhatIsNoDocument(json: String, line: Int, column: Int, detail: String) {
     let error = #expect(throws: JSONError.self) { try read(json) }
     #expect(error == JSONError(line: line, column: column, detail: detail))
+  }
+
+  /// What is JSON and cannot be held is said of the member that it is.
+  @Test(arguments: [
+    (#"{"a":1e400}"#, "/a", "is a number too large for 64 bits"),
+    ("{\"a\":\n 123456789012345678901234567890}", "/a", "is a number too large for 64 bits"),
+    (
+      #"{"x":[1,{"y":{}},[]],"limits":{"n":1,"m":[0, -99999999999999999999 ,2]},"z":0}"#, "/limits/m/1",
+      "is a number too large for 64 bits"
+    ),
+    (#"{"args":["1e400",[1e400]]}"#, "/args/1/0", "is a number too large for 64 bits"),
+    (#"{"a\/b~":{"\u00e9\"":9223372036854775808}}"#, "/a~1b~0/é\"", "is a number too large for 64 bits"),
+    ("99999999999999999999", "", "is a number too large for 64 bits"),
+    (#"{"a":1,"a":2}"#, "/a", "occurs twice"), (#"{"o":{"a":1,"b":{},"a":2}}"#, "/o/a", "occurs twice"),
+    (#"{"env":{"A":"1","x\u0000y":"2"}}"#, "/env/x\u{0}y", "a name may not contain NUL"),
+    (#"{"\u0000":1}"#, "/\u{0}", "a name may not contain NUL"),
+  ])
+  func saysWhichMemberIsTooMuch(json: String, pointer: String, detail: String) {
+    let error = #expect(throws: JSONError.self) { try read(json) }
+    #expect(error?.pointer == pointer)
+    #expect(error?.detail == detail)
   }
 
   @Test func boundsDepthAndSize() {

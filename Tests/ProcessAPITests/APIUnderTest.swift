@@ -17,7 +17,7 @@ final class APIUnderTest {
     signal(SIGPIPE, SIG_IGN)
     let reactor = try Reactor(alarms: Alarms())
     let events = EventLog(capacity: maxEvents, alarms: reactor.alarms)
-    manager = try ProcessManager(options, reactor: reactor, events: events)
+    manager = try ProcessManager(options, reactor: reactor, log: events)
     try reactor.start()
     routes = API(manager: manager, daemon: DaemonInfo(version: "test")).routes
     router = Router(routes)
@@ -47,6 +47,7 @@ final class APIUnderTest {
     let (answer, path) = call
     switch answer {
     case .success(.now(let response)): return Result(response)
+    case .success(.prepared(let response)): return Result(Response(response))
     case .success(.parked(let reply)):
       var response: Response?
       try #require(
@@ -54,6 +55,7 @@ final class APIUnderTest {
           response = reply.take(); return response != nil
         }, "no answer to \(path.text)")
       return Result(try #require(response))
+    case .success(.upload): preconditionFailure("`answer` has finished it")
     case .failure(let problem): return Result(problem.response(to: path.buffer))
     }
   }
@@ -79,7 +81,11 @@ final class APIUnderTest {
           let text = Bytes(String(target[target.index(after: query)...]))
           request.parsedQuery = try Query.parse(text.buffer)
         }
-        return try route.handler(request)
+        let answer = try route.handler(request)
+        guard case .upload(let sink) = answer else { return answer }
+        // All at once: a sink that holds its client up needs a socket.
+        _ = try sink.write(request.body.buffer) {}
+        return try sink.finish()
       }, path
     )
   }
@@ -100,6 +106,10 @@ final class APIUnderTest {
       switch response.body {
       case .none: body = ""
       case .bytes(let bytes): body = bytes.text
+      case .file(let fd, _, let offset, let count):
+        let bytes = Bytes(count: count)
+        bytes.truncate(to: Swift.max(pread(fd, bytes.start, count, off_t(offset)), 0))
+        body = bytes.text
       case .stream(let source): body = Self.drain(source)
       }
     }

@@ -68,7 +68,7 @@ struct OpenAPITests {
   private static func routes() throws -> [Route] {
     let reactor = try Reactor(alarms: Alarms())
     let events = EventLog(capacity: 1, alarms: reactor.alarms)
-    let manager = try ProcessManager(ProcessOptions(), reactor: reactor, events: events)
+    let manager = try ProcessManager(ProcessOptions(), reactor: reactor, log: events)
     return API(manager: manager, daemon: DaemonInfo(version: "test")).routes
   }
 }

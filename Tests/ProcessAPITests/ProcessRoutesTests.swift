@@ -15,6 +15,18 @@ import Testing
     #expect(try api.get("/v1/processes/Process-1").body == joined.body, "what is kept is what is true")
   }
 
+  /// jansson cannot hold these, and they are named all the same.
+  @Test(arguments: [
+    (#"{"command":["true"],"limits":{"cpu_seconds":18446744073709551616}}"#, "/limits/cpu_seconds"),
+    (#"{"command":["true"],"timeout":{"seconds":1e400}}"#, "/timeout/seconds"),
+    (#"{"command":["true"],"labels":{"a\u0000b":"c"}}"#, #"/labels/a\u0000b"#),
+    (#"{"command":["true"],"umask":1,"umask":2}"#, "/umask"),
+  ])
+  func whatJSONAllowsAndNobodyCanHoldIsNamed(document: String, pointer: String) throws {
+    let refused = try api.post("/v1/processes", document)
+    #expect(refused.status == 422 && refused.code == "ValueError" && refused.pointers == [pointer])
+  }
+
   @Test func aJoinThatTimesOutIsNoError() throws {
     _ = try api.post("/v1/processes", #"{"command":["/bin/sleep","100"]}"#)
     for query in ["timeout=0.05", "timeout=0", "block=false", "block=false&timeout=100"] {
@@ -56,10 +68,15 @@ import Testing
     (#"{"command":["true"],"stdin":"file"}"#, ["/stdin"]),
     (#"{"command":["true"],"stdin":{"queue":"q"}}"#, ["/stdin/queue"]),
     (#"{"command":["true"],"stdout":"stdout"}"#, ["/stdout"]),
-    (#"{"command":["true"],"stdout":{"queue":"q"}}"#, ["/stdout"]),
-    (#"{"command":["true"],"fds":{}}"#, ["/fds"]),
-    (#"{"command":["true"],"tty":{"rows":1}}"#, ["/tty"]),
-    (#"{"command":["true"],"restart":{}}"#, ["/restart"]),
+    (#"{"command":["true"],"stdout":{"queue":"q"}}"#, ["/stdout/queue"]),
+    (#"{"command":["true"],"fds":{"2":{"array":"a"}}}"#, ["/fds/2"]),
+    (#"{"command":["true"],"fds":{"3":{"array":"a"}}}"#, ["/fds/3/array"]),
+    (#"{"command":["true"],"tty":{"rows":1}}"#, ["/tty/cols"]),
+    (#"{"command":["true"],"tty":{"rows":0,"cols":65536}}"#, ["/tty/rows", "/tty/cols"]),
+    (#"{"command":["true"],"tty":{"rows":1,"cols":1},"stdout":"null"}"#, ["/stdout"]),
+    (#"{"command":["true"],"mask":["SIGSTOP"]}"#, ["/mask/0"]),
+    (#"{"command":["true"],"mask":["SIGINT","SIGFOO"]}"#, ["/mask/1"]),
+    (#"{"command":["true"],"restart":[]}"#, ["/restart"]),
     (#"{"command":["true"],"signals":{"SIGKILL":"ignore"}}"#, ["/signals/SIGKILL"]),
     (#"{"command":["true"],"signals":{"SIGFOO":"ignore"}}"#, ["/signals/SIGFOO"]),
     (#"{"command":["true"],"signals":{"SIGINT":"queue"}}"#, ["/signals/SIGINT"]),
@@ -77,9 +94,8 @@ import Testing
   }
 
   @Test func whatIsNoJSONIs400() throws {
-    for document in ["", "{", "{\"command\":[\"true\"],\"command\":[\"false\"]}", "\u{feff}{}", "nope"] {
-      #expect(try api.post("/v1/processes", document).status >= 400)
-      if !document.isEmpty { #expect(try api.post("/v1/processes", document).status == 400, "\(document)") }
+    for document in ["{", "\u{feff}{}", "nope", "{\"command\":[\"true\"]}\u{0}"] {
+      #expect(try api.post("/v1/processes", document).status == 400, "\(document)")
     }
   }
 
@@ -174,7 +190,7 @@ import Testing
     for path in ["/v1/processes/none", "/v1/processes/none/output", "/v1/processes/none/events", "/v1/classes/none"] {
       #expect(try api.get(path).status == 404)
     }
-    for verb in ["start", "join", "terminate", "kill", "stop"] {
+    for verb in ["start", "join", "terminate", "kill", "stop", "pause", "resume"] {
       #expect(try api.post("/v1/processes/none/\(verb)").status == 404)
     }
   }

@@ -15,6 +15,9 @@ import Testing
     let whole = try api.get("/v1/processes/Process-1/output")
     #expect(whole.body == "0123456789" && whole.headers["procession-next-offset"] == "10")
     #expect(whole.headers["content-type"] == "application/octet-stream")
+    // As a generated client asks, which names all that may come.
+    let all = ["accept": "application/octet-stream, text/event-stream, application/problem+json"]
+    #expect(try api.call(.get, "/v1/processes/Process-1/output", headers: all).body == "0123456789")
     #expect(try api.get("/v1/processes/Process-1/output?offset=7").body == "789")
     #expect(try api.get("/v1/processes/Process-1/output?offset=-3").body == "789")
     #expect(try api.get("/v1/processes/Process-1/output?offset=10&follow=true").body == "")

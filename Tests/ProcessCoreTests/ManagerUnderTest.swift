@@ -7,12 +7,15 @@ import Testing
 /// A manager with a reactor of its own, ended with the test.
 final class ManagerUnderTest: Sendable {
   let manager: ProcessManager
+  /// Reads what pools' workers say on a thread of its own, as a server's loop does.
+  private let host: ChannelHost?
 
-  init(_ options: ProcessOptions = ProcessOptions(), maxEvents: Int = 10_000) throws {
+  init(_ options: ProcessOptions = ProcessOptions(), maxEvents: Int = 10_000, hostsChannels: Bool = false) throws {
     signal(SIGPIPE, SIG_IGN)  // A write to a child that is gone is an error and no end.
     let reactor = try Reactor(alarms: Alarms())
     let events = EventLog(capacity: maxEvents, alarms: reactor.alarms)
-    manager = try ProcessManager(options, reactor: reactor, events: events)
+    host = hostsChannels ? try ChannelHost(besides: reactor) : nil
+    manager = try ProcessManager(options, reactor: reactor, channels: host?.channels, log: events)
     try reactor.start()
   }
 
@@ -20,6 +23,7 @@ final class ManagerUnderTest: Sendable {
     let ended = Told<Void>()
     manager.shutdown(grace: 0.5) { ended.tell(()) }
     _ = ended.reached(1, within: 20)
+    host?.stop()
     manager.stop()
   }
 
@@ -42,6 +46,29 @@ final class ManagerUnderTest: Sendable {
 
   func sh(_ script: String, _ change: (inout ProcessTemplate) -> Void = { _ in }) throws -> Process {
     try run(["/bin/sh", "-c", script], change)
+  }
+}
+
+/// A thread that does what `Guest` asks of a server's loop.
+private final class ChannelHost: Sendable {
+  let channels: Reactor
+  private let isOver = Atomic(false)
+  private let thread = Mutex<Linux.Thread?>(nil)
+
+  init(besides reactor: Reactor) throws {
+    channels = try Reactor(hostedBesides: reactor)
+    let thread = try Linux.Thread("channels") { [self] in
+      while !isOver.load(ordering: .acquiring) {
+        var ready = pollfd(fd: channels.descriptor, events: Int16(POLLIN), revents: 0)
+        if poll(&ready, 1, 10) > 0 { channels.turn() }
+      }
+    }
+    self.thread.withLock { $0 = thread }
+  }
+
+  func stop() {
+    isOver.store(true, ordering: .releasing)
+    thread.withLock { $0.take() }?.join()
   }
 }
 

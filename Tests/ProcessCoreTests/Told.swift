@@ -24,3 +24,10 @@ func eventually(within seconds: Double = 10, _ condition: () -> Bool) -> Bool {
   }
   return true
 }
+
+/// What this thread has computed, for limits that say how work grows, whatever else the machine does.
+func secondsOfThisThread() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}

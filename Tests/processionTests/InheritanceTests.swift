@@ -39,7 +39,7 @@ import Testing
     #expect(
       Set(variables) == [
         "PATH", "LANG", "HOME", "USER", "A", "B", "PROCESSION_PROCESS", "PROCESSION_TOKEN", "PROCESSION_URL",
-        "PROCESSION_SOCKET", "PROCESSION_INSTANCE",
+        "PROCESSION_SOCKET", "PROCESSION_SESSION", "PROCESSION_INSTANCE",
       ])
     #expect(lines.contains("A=1") && lines.contains("B=x=y") && lines.contains("2"))
     #expect(lines.contains("PROCESSION_PROCESS=\(name)"))

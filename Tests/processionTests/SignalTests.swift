@@ -103,6 +103,10 @@ import Testing
     let ended = try client.join(name)
     #expect(try client.output(name).text == "SigIgn:\t0000000000000003\n")
     #expect(ended["signals"] == Value(#"{"SIGHUP":"ignore","SIGINT":"ignore"}"#))
+    let masked = try client.start(["/bin/grep", "SigBlk", "/proc/self/status"], #""mask":["INT","SIGUSR1"]"#)
+    #expect(try client.join(masked)["mask"] == Value(#"["SIGINT","SIGUSR1"]"#))
+    #expect(try client.output(masked).text == "SigBlk:\t0000000000000202\n")
+    #expect(try client.post("/v1/processes", #"{"command":["true"],"mask":["KILL"]}"#).pointers == ["/mask/0"])
     let uncatchable = try client.post("/v1/processes", #"{"command":["true"],"signals":{"SIGKILL":"ignore"}}"#)
     #expect(uncatchable.pointers == ["/signals/SIGKILL"])
   }

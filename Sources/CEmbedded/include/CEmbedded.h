@@ -7,4 +7,7 @@
 /// openapi.yaml as it was when this was built.
 const unsigned char *cembedded_openapi(size_t *count);
 
+/// worker.py, the worker of *python* pools; it speaks the protocol of PROTOCOL.md.
+const unsigned char *cembedded_worker(size_t *count);
+
 #endif

@@ -12,7 +12,9 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "clinux_arguments.h"
 #include "clinux_process.h"
+#include "clinux_shared.h"
 #include "clinux_spawn.h"
 #include "clinux_terminal.h"
 
@@ -34,6 +36,10 @@ int clinux_rlimit_nproc(void);
 
 /// How many bytes a pipe holds now.
 int clinux_bytes_waiting(int fd);
+
+/// Lets threads that start from now on share one heap. A heap of their own grows by a page at a time, with a call of
+/// mprotect(2) for each.
+void clinux_share_heap(void);
 
 /// The pid of a child that has ended and is not reaped, 0 when there is none. It stays unreaped.
 pid_t clinux_ended_child(void);

@@ -2,6 +2,7 @@
 #ifndef PROCESSION_CLINUX_PROCESS_H
 #define PROCESSION_CLINUX_PROCESS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -16,6 +17,11 @@ struct clinux_exit {
 /// -1 and errno, or a close-on-exec descriptor.
 int clinux_pidfd_open(pid_t pid);
 int clinux_pidfd_signal(int pidfd, int signal);
+/// As sigqueue(3): the receiver's handler finds `value` in its siginfo.
+int clinux_pidfd_queue(int pidfd, int signal, int value);
+
+/// Waits for a signal of the set; its number, or -1 and errno. `pid` and `uid` are the sender's, 0 when that is the kernel.
+int clinux_wait_signal(const sigset_t *set, pid_t *pid, uid_t *uid);
 
 /// Looks whether the child of that pidfd has exited, without waiting for it. `reap` false leaves it a zombie, so that
 /// its pid and the pids of its group stay its own. -1 and errno (ECHILD: someone else has reaped it), or 0.

@@ -13,6 +13,7 @@ enum clinux_spawn_step {
   CLINUX_STEP_ARGUMENTS,
   CLINUX_STEP_CWD,
   CLINUX_STEP_CLONE,
+  CLINUX_STEP_CGROUP,
   CLINUX_STEP_SIGNALS,
   CLINUX_STEP_SESSION,
   CLINUX_STEP_FDS,
@@ -27,6 +28,7 @@ enum clinux_spawn_step {
 
 /// More are refused (E2BIG): a child's stack is small.
 #define CLINUX_SPAWN_MAX_FDS 1024
+#define CLINUX_SPAWN_MAX_CGROUPS 8
 
 /// `source` of the parent is `target` in the child. Either may occur among the others.
 struct clinux_spawn_fd {
@@ -48,6 +50,7 @@ struct clinux_spawn_spec {
   char *const *argv;         // NULL-terminated, at least one
   char *const *envp;         // NULL-terminated
   char *const *candidates;   // NULL-terminated: the files to try in turn, as execvp would
+  char *const *cgroups;      // NULL-terminated: the cgroup.procs of those that the child is to be in
   const char *cwd;           // NULL: the parent's
   uint32_t umask;
   const struct clinux_spawn_fd *fds;  // by ascending target, no target twice; all other descriptors are closed

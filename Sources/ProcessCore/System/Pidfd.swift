@@ -16,11 +16,13 @@ public struct Pidfd: ~Copyable, Sendable {
     Pidfd(owning: FileDescriptor(owning: try system("pidfd_open") { clinux_pidfd_open(pid) }))
   }
 
-  /// False: it has been reaped, there is nothing to signal. A zombie takes a signal and ignores it.
+  /// With a value as sigqueue(3) does. False: it has been reaped, there is nothing to signal. A zombie takes a signal and ignores it.
   @discardableResult
-  public func signal(_ number: CInt) throws(SystemError) -> Bool {
+  public func signal(_ number: CInt, value: CInt? = nil) throws(SystemError) -> Bool {
     do {
-      try system("pidfd_send_signal") { clinux_pidfd_signal(raw, number) }
+      try system("pidfd_send_signal") {
+        if let value { clinux_pidfd_queue(raw, number, value) } else { clinux_pidfd_signal(raw, number) }
+      }
       return true
     } catch {
       guard error.errno == ESRCH else { throw error }

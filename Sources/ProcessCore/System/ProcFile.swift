@@ -9,9 +9,13 @@ struct ProcFile {
     var pid: CInt
     var state: UInt8
     var parent: CInt
+    var group: CInt
     var session: CInt
     /// In clock ticks since boot: with the pid, what tells a process from a later one of the same number.
     var startTime: UInt64
+    /// In user mode and in the kernel, in clock ticks.
+    var cpuTime: UInt64
+    var residentPages: UInt64
   }
 
   /// The numbers of all processes that may be seen; `nil` without procfs.
@@ -31,11 +35,22 @@ struct ProcFile {
     // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
     guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
     let fields = bytes[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
-    guard fields.count > 19, let state = fields[0].first else { return nil }
-    guard let parent = Self.number(fields[1]), let session = Self.number(fields[3]) else { return nil }
-    guard let startTime = Self.number(fields[19]) else { return nil }
-    guard let parent = CInt(exactly: parent), let session = CInt(exactly: session) else { return nil }
-    return Stat(pid: pid, state: state, parent: parent, session: session, startTime: startTime)
+    guard fields.count > 21, let state = fields[0].first else { return nil }
+    func field<T: FixedWidthInteger>(_ index: Int) -> T? { Self.number(fields[index]).flatMap { T(exactly: $0) } }
+    guard let parent: CInt = field(1), let group: CInt = field(2), let session: CInt = field(3) else { return nil }
+    guard let startTime: UInt64 = field(19), let user: UInt64 = field(11), let system: UInt64 = field(12) else {
+      return nil
+    }
+    return Stat(
+      pid: pid, state: state, parent: parent, group: group, session: session, startTime: startTime,
+      cpuTime: user + system, residentPages: field(21) ?? 0)
+  }
+
+  /// A process's argv as it is now; empty for one that has ended.
+  func command(of pid: CInt) -> [String] {
+    guard var bytes = contents("\(root)/\(pid)/cmdline"), !bytes.isEmpty else { return [] }
+    if bytes.last == 0 { bytes.removeLast() }
+    return bytes.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Whether a process was started with exactly this entry (`NAME=value`) in its environment.
@@ -44,7 +59,7 @@ struct ProcFile {
     return bytes.split(separator: 0).contains { $0.elementsEqual(entry) }
   }
 
-  private func contents(_ path: String) -> [UInt8]? {
+  func contents(_ path: String) -> [UInt8]? {
     let fd = open(path, O_RDONLY | O_CLOEXEC)
     if fd == -1 { return nil }
     defer { close(fd) }

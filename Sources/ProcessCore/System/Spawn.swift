@@ -54,10 +54,12 @@ public struct Spawner: ~Copyable {
     spec.argv = strings.argv
     spec.envp = strings.envp
     spec.candidates = strings.candidates
+    spec.cgroups = strings.cgroups
     spec.umask = request.umask & 0o777
     spec.fd_count = fds.count
     spec.rlimit_count = limits.count
     spec.ignored_signals = try Self.mask(of: request.ignoredSignals)
+    spec.blocked_signals = try Self.mask(of: request.blockedSignals)
     spec.terminal = request.terminal ?? -1
     spec.no_new_privileges = request.noNewPrivileges
     spec.die_with_parent = request.diesWithSpawner
@@ -121,6 +123,7 @@ public struct Spawner: ~Copyable {
     case CLINUX_STEP_ARGUMENTS: .arguments
     case CLINUX_STEP_CWD: .cwd
     case CLINUX_STEP_CLONE: .clone
+    case CLINUX_STEP_CGROUP: .cgroup
     case CLINUX_STEP_SIGNALS: .signals
     case CLINUX_STEP_SESSION: .session
     case CLINUX_STEP_FDS: .fds

@@ -11,6 +11,8 @@ public struct SpawnRequest: Sendable {
   public var environment: [(name: String, value: String)] = []
   /// Opened with the daemon's rights, before anything else. `nil` is the daemon's own.
   public var cwd: String?
+  /// The `cgroup.procs` files of the cgroups that the child is in from the start, at most eight.
+  public var cgroups: [String] = []
   /// `nil` is the daemon's own. A change makes the daemon itself undumpable for good: no core, no tracer but root.
   public var identity: Identity?
   public var umask: mode_t = 0o022
@@ -19,6 +21,7 @@ public struct SpawnRequest: Sendable {
   /// A target that becomes the child's controlling terminal.
   public var terminal: CInt?
   public var ignoredSignals: Set<CInt> = []
+  public var blockedSignals: Set<CInt> = []
   /// `RLIMIT_…` and what is both its soft and its hard limit; `UInt64.max` is none.
   public var limits: [(resource: CInt, value: UInt64)] = []
   /// The soft limit of open files, where ours was raised; `limits` may lower both of them further.
@@ -51,7 +54,7 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Refused before anything was tried: no program, a NUL, `=` in a variable's name.
     case arguments
     case environment
-    case cwd, clone, signals, session, fds, tty, rlimit, setgroups, setgid, setuid, privileges, exec
+    case cwd, clone, cgroup, signals, session, fds, tty, rlimit, setgroups, setgid, setuid, privileges, exec
   }
 
   public let step: Step

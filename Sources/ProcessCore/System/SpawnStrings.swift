@@ -1,12 +1,13 @@
 import Glibc
 
-/// The strings of a request as C wants them, in one allocation: three NULL-terminated tables, then the bytes.
+/// The strings of a request as C wants them, in one allocation: four NULL-terminated tables, then the bytes.
 struct SpawnStrings: ~Copyable {
   typealias Table = UnsafePointer<UnsafeMutablePointer<CChar>?>
 
   let argv: Table
   let envp: Table
   let candidates: Table
+  let cgroups: Table
   private let memory: UnsafeMutableRawPointer
 
   /// Throws for what C cannot say: a string with a NUL, a variable without a name or with `=` in it, no program.
@@ -18,7 +19,8 @@ struct SpawnStrings: ~Copyable {
       guard isName, !value.utf8.contains(0) else { throw SpawnError(.environment, errno: EINVAL) }
     }
     let environment = request.environment.map { "\($0.name)=\($0.value)" }
-    let lists = [request.command, environment, Self.files(for: program, environment: request.environment)]
+    let files = Self.files(for: program, environment: request.environment)
+    let lists = [request.command, environment, files, request.cgroups]
 
     let slots = lists.reduce(0) { $0 + $1.count + 1 }
     let bytes = lists.joined().reduce(0) { $0 + $1.utf8.count + 1 }
@@ -44,6 +46,7 @@ struct SpawnStrings: ~Copyable {
     argv = Table(table)
     envp = argv + lists[0].count + 1
     candidates = envp + lists[1].count + 1
+    cgroups = candidates + lists[2].count + 1
   }
 
   deinit { memory.deallocate() }

@@ -4,16 +4,19 @@ import ProcessCore
 
 /// Starts and joins /bin/true in the core, one after the other, without HTTP.
 ///
-/// `CoreBench SECONDS MIB null|capture` touches MIB mebibytes first; the last word is what becomes of the child's output.
-/// Prints the number of children and the seconds they took.
+/// `CoreBench SECONDS MIB null|capture [none|limited|all]` touches MIB mebibytes first; the third word is what becomes of the
+/// child's output, the last which children get a cgroup of their own.
+/// Prints the number of children and the seconds they took. `CoreBench memory` measures shared memory.
 @main
 struct CoreBench {
   static func main() throws {
     let arguments = CommandLine.arguments
-    guard arguments.count == 4, let seconds = Double(arguments[1]), let mebibytes = Int(arguments[2]),
-      let output: ProcessSpec.Output = arguments[3] == "null" ? .null : arguments[3] == "capture" ? .capture : nil
+    if arguments.dropFirst() == ["memory"] { return try measureMemory() }
+    guard 4...5 ~= arguments.count, let seconds = Double(arguments[1]), let mebibytes = Int(arguments[2]),
+      let output: ProcessSpec.Output = arguments[3] == "null" ? .null : arguments[3] == "capture" ? .capture : nil,
+      let use = CgroupUse(rawValue: arguments.count == 5 ? arguments[4] : "limited")
     else {
-      print("usage: CoreBench SECONDS MIB null|capture")
+      print("usage: CoreBench SECONDS MIB null|capture [none|limited|all]")
       exit(2)
     }
     let ballast = Bytes(count: mebibytes << 20)
@@ -21,7 +24,9 @@ struct CoreBench {
 
     let reactor = try Reactor(alarms: Alarms())
     let events = EventLog(capacity: 1000, alarms: reactor.alarms)
-    let manager = try ProcessManager(ProcessOptions(), reactor: reactor, events: events)
+    var options = ProcessOptions()
+    options.cgroups = use
+    let manager = try ProcessManager(options, reactor: reactor, log: events)
     try reactor.start()
     var template = ProcessTemplate()
     template.command = ["/bin/true"]
@@ -32,6 +37,7 @@ struct CoreBench {
     chain.next()
     let (children, elapsed) = chain.result.take()
     print(children, elapsed)
+    manager.stop()
     withExtendedLifetime(ballast) {}
   }
 }

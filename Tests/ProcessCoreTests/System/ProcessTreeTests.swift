@@ -82,12 +82,16 @@ import Testing
       let member = try #require(members(of: child).first { String($0.pid) == line })
       let isOpen = try ProcessTree.open(member) != nil
       #expect(isOpen)
-      let earlier = ProcessTree.Member(pid: member.pid, startTime: member.startTime - 1, isZombie: false)
+      var stat = try #require(ProcFile().stat(member.pid))
+      stat.startTime -= 1
+      let earlier = ProcessTree.Member(stat)
       let isOther = try ProcessTree.open(earlier) != nil
       #expect(!isOther)
     }
-    let gone = try ProcessTree.open(ProcessTree.Member(pid: 1 << 22 - 1, startTime: 1, isZombie: false)) != nil
-    #expect(!gone)
+    var stat = try #require(ProcFile().stat(getpid()))
+    stat.pid = 1 << 22 - 1
+    let isThere = try ProcessTree.open(ProcessTree.Member(stat)) != nil
+    #expect(!isThere)
   }
 
   @Test func aNameWithParenthesesIsReadRight() throws {

@@ -1,0 +1,1 @@
+"""One file for each topic: `measure` takes its figures, and the first line says what they are."""
