@@ -20,6 +20,9 @@ final class Stop: Alarm, @unchecked Sendable {
     var isKilling: Bool
     /// Whether the survey before found nobody either. Members that fork and end may run ahead of one look, hardly of two.
     var isConfirmed = false
+    /// A survey is under way, and another is to follow it that sends this.
+    var isLooking = false
+    var due: CInt?
     var isDone = false
 
     var isAlone: Bool { watched.isEmpty && !isLeaderAlive }
@@ -27,7 +30,8 @@ final class Stop: Alarm, @unchecked Sendable {
   }
 
   private enum Next {
-    case wait, look, finish
+    case wait, finish
+    case look(sending: CInt)
   }
 
   private let process: Process
@@ -74,8 +78,22 @@ final class Stop: Alarm, @unchecked Sendable {
     survey(sending: SIGKILL)
   }
 
-  /// Looks for members, on a thread that may block, and signals those that it meets for the first time; SIGKILL goes to all.
+  /// Looks for members when the look under way is over, if there is one: two at once would count as two in turn. SIGKILL is
+  /// not forgotten meanwhile.
   private func survey(sending number: CInt) {
+    let isFirst = state.withLock { state -> Bool in
+      guard !state.isLooking else {
+        if state.due != SIGKILL { state.due = number }
+        return false
+      }
+      state.isLooking = true
+      return true
+    }
+    if isFirst { look(sending: number) }
+  }
+
+  /// Looks for members, on a thread that may block, and signals those that it meets for the first time; SIGKILL goes to all.
+  private func look(sending number: CInt) {
     context.workers.submit { _ in
       self.tree.cgroup?.holdToEnd()
       let members = self.tree.members()
@@ -84,23 +102,29 @@ final class Stop: Alarm, @unchecked Sendable {
       // All of them, not until the first.
       let hasMet = living.map { self.meet($0, number) }.contains(true)
       if number == SIGKILL { self.tree.cgroup?.kill() }
-      self.tree.cgroup?.thaw()
-      let next = self.state.withLock { state -> Next in
-        guard !state.isDone else { return .wait }
-        state.missed = Set(living.map(\.pid)).subtracting(state.watched.keys)
-        let wasConfirmed = state.isConfirmed
-        state.isConfirmed = living.isEmpty
-        // Whoever is new may have been forked by another that this look came too late for.
-        if hasMet, state.isKilling { return .look }
-        guard state.isAlone else { return .wait }
-        return living.isEmpty && (wasConfirmed || !state.hadCompany) ? .finish : .look
-      }
-      switch next {
+      self.tree.cgroup?.letGo()
+      switch self.state.withLock({ Self.next(&$0, living: living.map(\.pid), hasMet: hasMet, number) }) {
       case .wait: break
-      case .look: self.survey(sending: number)
+      case .look(let number): self.look(sending: number)
       case .finish: self.finish()
       }
     }
+  }
+
+  private static func next(_ state: inout State, living: [CInt], hasMet: Bool, _ number: CInt) -> Next {
+    guard !state.isDone else { return .wait }
+    state.missed = Set(living).subtracting(state.watched.keys)
+    let wasConfirmed = state.isConfirmed
+    state.isConfirmed = living.isEmpty
+    if state.isAlone, living.isEmpty, wasConfirmed || !state.hadCompany { return .finish }
+    if let number = state.due {
+      state.due = nil
+      return .look(sending: number)
+    }
+    // Whoever is new may have been forked by another that this look came too late for.
+    if state.isAlone || hasMet && state.isKilling { return .look(sending: number) }
+    state.isLooking = false
+    return .wait
   }
 
   /// Once at first, and once more to kill. Without /proc its group is all that can be reached.

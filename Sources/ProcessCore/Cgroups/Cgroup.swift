@@ -14,6 +14,8 @@ final class Cgroup: Sendable {
     var isPaused = false
     /// Somebody has begun to end its members, which none must hold still any more.
     var isEnding = false
+    /// How many of those that end its members look for them: it is held still until the last has found them.
+    var holders = 0
     /// How often its members had been killed for want of memory when the process was started.
     var oomKills = 0
   }
@@ -63,7 +65,7 @@ final class Cgroup: Sendable {
     let oomKills = state.withLock({ $0.hasBeenEntered }) ? oomKills : 0
     state.withLock { state in
       if state.hasBeenEntered { control.thaw() }
-      state = State(isEntered: true, hasBeenEntered: true, oomKills: oomKills)
+      state = State(isEntered: true, hasBeenEntered: true, holders: state.holders, oomKills: oomKills)
     }
   }
 
@@ -79,11 +81,12 @@ final class Cgroup: Sendable {
     if isHeld { control.awaitFrozen() }
   }
 
-  /// Holds its members still, where there is a way, so that whoever ends them misses none. To be followed by `thaw`.
+  /// Holds its members still, where there is a way, so that whoever ends them misses none. To be followed by `letGo`.
   func holdToEnd() {
     let isHeld = state.withLock { state in
       state.isEnding = true
       state.isPaused = false
+      state.holders += 1
       return !state.isEntered && control.freeze()
     }
     if isHeld { control.awaitFrozen() }
@@ -97,10 +100,18 @@ final class Cgroup: Sendable {
     }
   }
 
+  /// Lets its members go on, when no other holds them.
+  func letGo() {
+    state.withLock { state in
+      state.holders -= 1
+      if state.holders == 0 { control.thaw() }
+    }
+  }
+
   func thaw() {
     state.withLock { state in
       state.isPaused = false
-      control.thaw()
+      if state.holders == 0 { control.thaw() }
     }
   }
 

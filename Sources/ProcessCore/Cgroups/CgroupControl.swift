@@ -33,7 +33,7 @@ struct CgroupControl: Sendable {
   /// Lets them go on; signals that came meanwhile reach them now.
   func thaw() { _ = try? CgroupFiles.write(isUnified ? "0" : "THAWED", to: freezer) }
 
-  private var isFrozen: Bool {
+  var isFrozen: Bool {
     isUnified
       ? CgroupFiles.number("frozen", in: "\(folder)/cgroup.events") == 1
       : CgroupFiles.words(freezer) == ["FROZEN"]

@@ -23,6 +23,24 @@ struct CgroupTreeTests {
     #expect(eventually { test.made.isEmpty })
   }
 
+  /// What one stop holds still for its look, another does not let go.
+  @Test(arguments: Hierarchies.here) func theLastWhoLooksLetsGo(_ hierarchies: Hierarchies) throws {
+    let test = try CgroupsUnderTest(hierarchies)
+    let process = try test.test.sh("exec sleep 100")
+    let cgroup = try #require(process.life.read { $0.cgroup })
+    let freezer = try #require(
+      test.made.map { CgroupControl($0, isUnified: $0.hasPrefix(test.place.unified ?? " ")) }.first { $0.canFreeze })
+    cgroup.holdToEnd()
+    cgroup.holdToEnd()
+    #expect(freezer.isFrozen)
+    cgroup.letGo()
+    cgroup.thaw()
+    #expect(freezer.isFrozen)
+    cgroup.letGo()
+    #expect(eventually { !freezer.isFrozen })
+    #expect(try test.stopped(process).survivors.isEmpty)
+  }
+
   /// Without its parent, its session and its environment nothing but the cgroup tells whose it is.
   @Test(arguments: Hierarchies.here) func aRunawayWithoutEnvironmentIsFound(_ hierarchies: Hierarchies) throws {
     let test = try CgroupsUnderTest(hierarchies)

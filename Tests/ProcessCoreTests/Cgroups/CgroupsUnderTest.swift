@@ -49,8 +49,8 @@ struct CgroupsUnderTest {
   /// The folders of processes' cgroups.
   var made: [String] {
     (Array(place.legacy.values) + [place.unified].compactMap { $0 }).flatMap { parent in
-      CgroupFiles.names(in: "\(parent)/procession-\(test.manager.commons.space.instance)").filter { Int($0) != nil }
-        .map { "\(parent)/\($0)" }
+      let folder = "\(parent)/procession-\(test.manager.commons.space.instance)"
+      return CgroupFiles.names(in: folder).filter { Int($0) != nil }.map { "\(folder)/\($0)" }
     }
   }
 
