@@ -30,11 +30,12 @@ public struct Selection: Sendable {
     self.session = session
   }
 
-  /// Answers with the indices of all that are ready, in order.
+  /// Answers with the indices of all that are ready, in order. Any of nothing is refused: it would never answer.
   public func wait(
     until deadline: Deadline?, orPark completion: () -> Completion<[Int]>
   ) throws(CoreError) -> Attempted<[Int]> {
     try session?.check()
+    if targets.isEmpty, !isForAll { throw CoreError(.invalid(pointer: "/any"), "must name something to wait for") }
     if let ready = settled { return .done(ready) }
     if let deadline, deadline <= .now { return .timedOut }
     let wait = SelectionWait(self, deadline, completion())

@@ -250,5 +250,7 @@ import Testing
     let waiting = try api.answer(.post, "/v1/wait", #"{"any":[{"queue":"q"}]}"#)
     _ = try put("x")
     #expect(try api.result(waiting).body == #"{"ready":[{"queue":"q"}]}"#)
+    #expect(try api.post("/v1/wait?timeout=60", #"{"any":[]}"#).pointers == ["/any"])
+    #expect(try api.post("/v1/wait", #"{"all":[]}"#).body == #"{"ready":[]}"#)
   }
 }

@@ -43,6 +43,17 @@ private final class Counter: Selectable {
     else { Issue.record("not all are ready"); return }
   }
 
+  /// Python's `wait([])` waits for ever.
+  @Test func anyOfNothingIsRefusedAndAllOfNothingIsReady() throws {
+    for deadline in [nil, .after(seconds: 100), Deadline.now] {
+      #expect(throws: CoreError.self) {
+        try Selection([], all: false, for: nil).wait(until: deadline, orPark: { { _ in } })
+      }
+      guard case .done([]) = try Selection([], all: true, for: nil).wait(until: deadline, orPark: { { _ in } })
+      else { Issue.record("parked"); return }
+    }
+  }
+
   @Test func anyIsToldOfAllThatAreReadyAndLetsGoOfTheRest() throws {
     let targets = [Counter(), Counter(), Counter()]
     let (_, told) = try park(targets, all: false)
