@@ -86,8 +86,11 @@ extension Connection {
 
   private func decide() throws(Problem) -> Answer {
     if let upload { return try upload.finish() }
-    if case .document = routes[route].body, request.body.count == 0 {
+    switch routes[route].body {
+    case .document where request.body.count == 0:
       throw Problem(400, "JSONDecodeError", "The body is empty; a JSON object is expected.")
+    case .optionalDocument where request.isNull: request.document = nil
+    default: break
     }
     return try routes[route].handler(request)
   }

@@ -81,6 +81,13 @@ public final class Request {
     UnsafeMutablePointer(mutating: text)[pathCount + 1] = 0
   }
 
+  /// Whether the body is JSON's `null`.
+  var isNull: Bool {
+    guard let document, document.count >= 4, document.count < 16 else { return false }
+    let words = document.buffer.split { $0 == 0x20 || $0 == 9 || $0 == 10 || $0 == 13 }
+    return words.count == 1 && words[0].elementsEqual("null".utf8)
+  }
+
   var isTooLong: Bool { target.count > HeadLimits.target }
 
   /// Makes the target its own.

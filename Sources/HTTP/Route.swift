@@ -44,7 +44,7 @@ public enum BodyRule: Sendable {
   case none
   /// A JSON document, `application/json`, at most `maxBody` bytes.
   case document
-  /// As `document`, and may be absent.
+  /// As `document`, and may be absent: by `null` too, which is how clients that are generated for some languages leave it out.
   case optionalDocument
   /// The caller's own bytes of any type, at most `maxMessage` bytes.
   case payload

@@ -77,9 +77,9 @@ func main() {
 	semaphore.SetName(name)
 	semaphore.SetValue(1)
 	must(semaphores.CreateSemaphore(ctx).SemaphoreInput(*semaphore).Execute())
-	expect("acquired", must(semaphores.AcquireSemaphore(ctx, name).AcquireInput(*procession.NewAcquireInput()).Execute()).Acquired, true)
-	expect("acquired once more", must(semaphores.AcquireSemaphore(ctx, name).AcquireInput(*procession.NewAcquireInput()).Block(false).Execute()).Acquired, false)
-	done(semaphores.ReleaseSemaphore(ctx, name).ReleaseInput(*procession.NewReleaseInput()).Execute())
+	expect("acquired", must(semaphores.AcquireSemaphore(ctx, name).Execute()).Acquired, true)
+	expect("acquired once more", must(semaphores.AcquireSemaphore(ctx, name).Block(false).Execute()).Acquired, false)
+	done(semaphores.ReleaseSemaphore(ctx, name).Execute())
 
 	pool := procession.NewPoolInput()
 	pool.SetName(name)

@@ -46,9 +46,9 @@ public class Scenario {
     expect("the message", queues.getMessage(NAME, null, null, null, null), message);
 
     semaphores.createSemaphore(new SemaphoreInput().name(NAME).value(1));
-    expect("acquired", semaphores.acquireSemaphore(NAME, null, null, null, new AcquireInput()).getAcquired(), true);
-    expect("acquired once more", semaphores.acquireSemaphore(NAME, false, null, null, new AcquireInput()).getAcquired(), false);
-    semaphores.releaseSemaphore(NAME, null, null, new ReleaseInput());
+    expect("acquired", semaphores.acquireSemaphore(NAME, null, null, null, null).getAcquired(), true);
+    expect("acquired once more", semaphores.acquireSemaphore(NAME, false, null, null, null).getAcquired(), false);
+    semaphores.releaseSemaphore(NAME, null, null, null);
 
     WorkerInput worker = new WorkerInput().python(new PythonWorkerInput().source("def square(x): return x * x"));
     pools.createPool(new PoolInput().name(NAME).processes(2L).worker(worker));
