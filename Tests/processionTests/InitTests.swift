@@ -50,9 +50,7 @@ private struct Container {
     try #require(isReady)
     #expect(try client.process("db")["pid"].int ?? 1000 < 1000, "its namespace is its own")
 
-    let orphans = 500
-    let maker = try client.shell(
-      "i=0; while [ $i -lt \(orphans) ]; do (sleep 0.0$((i % 10)) &); i=$((i + 1)); done; echo made; sleep 1000")
+    let maker = try client.shell("i=0; while [ $i -lt 10000 ]; do (: &); i=$((i + 1)); done; echo made; sleep 1000")
     var looks = 0
     let isMade = try eventually(within: 60) {
       let seen = container.zombies

@@ -3,7 +3,7 @@ import Testing
 
 /// The README's tours, run as they are printed.
 @Suite struct ReadmeTests {
-  @Test(arguments: [("tour", 20), ("primitives", 4), ("supervision", 4), ("signals", 16)])
+  @Test(arguments: [("tour", 20), ("primitives", 4), ("supervision", 4), ("signals", 17)])
   func aTourGivesWhatItSays(name: String, answers: Int) throws {
     let readme = contents(of: String(#filePath.dropLast("Tests/processionTests/ReadmeTests.swift".count)) + "README.md")
     let blocks = readme.split(separator: "```sh \(name)\n").dropFirst().compactMap {
