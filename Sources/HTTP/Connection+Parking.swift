@@ -23,6 +23,22 @@ extension Connection {
     return .YES
   }
 
+  /// Whether its handler has ended the wait of a few on this loop, who have waited for longer than it has. Of thousands it
+  /// does not wait for the answers.
+  func isOthersTurn(_ answer: Answer) -> Bool {
+    if case .parked = answer { return false }
+    return (1...4).contains(loop.readied)
+  }
+
+  /// Lets those be answered first whose wait its handler has ended: they are held up by what its own answer wakes.
+  func giveWay(_ answer: Answer) -> MHD_Result {
+    stage = .next(answer)
+    suspension = .turn
+    MHD_suspend_connection(raw)
+    loop.makeReady(self)
+    return .YES
+  }
+
   func unpark(_ reply: Reply) -> MHD_Result {
     if let response = reply.take() { return respond(response) }
     if let lastWord { return respond(lastWord.problem.response(to: request.path)) }

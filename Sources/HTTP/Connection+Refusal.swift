@@ -40,7 +40,7 @@ extension Connection {
     case .refused: problem = request.isTooLong ? Gate.targetTooLong : HeaderScan.Fault.tooLarge.problem
     case .responding:
       problem = Problem(500, "NoRoom", "The request was carried out, and is too large for its response to have room.")
-    case .idle, .head, .body, .whole, .parked: return
+    case .idle, .head, .body, .whole, .parked, .next: return
     }
     status = problem.status
     let response = problem.response(to: request.path)

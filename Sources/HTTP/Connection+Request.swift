@@ -38,6 +38,7 @@ extension Connection {
       return answer()
     case .whole: return answer()
     case .parked(let reply): return unpark(reply)
+    case .next(let answer): return give(answer)
     case .responding, .refused: return .YES
     case .idle: return cut()
     }
@@ -71,17 +72,23 @@ extension Connection {
     do {
       request.raw = raw
       defer { request.raw = nil }
-      switch try decide() {
-      case .now(let response): answer = respond(response)
-      case .prepared(let response): answer = respond(response)
-      case .parked(let reply): answer = park(reply)
-      case .upload: preconditionFailure("a body that is here already needs no sink")
-      }
+      loop.readied = 0
+      let decided = try decide()
+      answer = isOthersTurn(decided) ? giveWay(decided) : give(decided)
     } catch {
       answer = respond(error.response(to: request.path))
     }
     if isKnownUniquelyReferenced(&request) { request.letGo() } else { request.keep() }
     return answer
+  }
+
+  private func give(_ answer: Answer) -> MHD_Result {
+    switch answer {
+    case .now(let response): respond(response)
+    case .prepared(let response): respond(response)
+    case .parked(let reply): park(reply)
+    case .upload: preconditionFailure("a body that is here already needs no sink")
+    }
   }
 
   private func decide() throws(Problem) -> Answer {
@@ -154,6 +161,8 @@ extension Connection {
     metrics.inFlight.pointee.wrappingSubtract(1, ordering: .relaxed)
     switch stage {
     case .parked(let reply): if !reply.hangUp() { reply.take()?.onUndelivered?() }
+    case .next(.now(let response)): response.onUndelivered?()
+    case .next(.prepared(let response)): response.onUndelivered?()
     case .body: body = nil
     default: break
     }

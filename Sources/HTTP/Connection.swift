@@ -55,12 +55,16 @@ final class Connection: @unchecked Sendable {
     case reply(Reply)
     case stream(StreamBody)
     case upload(Upload)
+    /// For the rest of this turn.
+    case turn
   }
 
   enum Stage {
     /// `whole`: no body is to come. `refused`: the response is on its way, and no handler was asked for it.
     case idle, head, body, whole, responding, refused
     case parked(Reply)
+    /// It is answered next, after those who waited for what it did.
+    indirect case next(Answer)
   }
 
   init(fd: CInt, peer: Peer, loop: Loop, daemon: Daemon) {

@@ -27,12 +27,13 @@ extension Loop {
   func resume(_ connection: Connection) {
     switch connection.suspension {
     case .none: return
+    case .turn: break
     case .reply: service.metrics.removeParked()
     case .stream: connection.progress()
     case .upload: connection.deadline = moment(after: connection.limits.body)
     }
+    if case .turn = connection.suspension {} else { hangUps.remove(connection.fd) }
     connection.suspension = .none
-    hangUps.remove(connection.fd)
     MHD_resume_connection(connection.raw)
     // Without a thread of its own the library does not look at it by itself.
     mark(connection.daemon)
@@ -46,7 +47,7 @@ extension Loop {
   /// Ends a wait from here. When somebody else has ended it, the connection is about to be in `ready`.
   private func interrupt(_ connection: Connection) {
     switch connection.suspension {
-    case .none: break
+    case .none, .turn: break
     case .reply(let reply): if reply.hangUp() { resume(connection) }
     case .stream(let body): if body.interrupt() { resume(connection) }
     case .upload(let upload): if upload.interrupt() { resume(connection) }

@@ -28,6 +28,8 @@ final class Loop: @unchecked Sendable {
   private(set) var now = Deadline.now.nanoseconds
   private(set) var isDraining = false
   var connections: [Connection] = []
+  /// How many of its requests that wait the handler that runs has answered.
+  var readied = 0
   /// The last that `shedIdle` looked at.
   var shedHand = 0
   var daemons: [Daemon] = []
@@ -71,7 +73,11 @@ final class Loop: @unchecked Sendable {
       ready.append(connection)
       return ready.count == 1
     }
-    if wasEmpty, pthread_equal(pthread_self(), thread) == 0 { epoll.wake() }
+    if pthread_equal(pthread_self(), thread) == 0 {
+      if wasEmpty { epoll.wake() }
+    } else if case .reply = connection.suspension {
+      readied += 1
+    }
   }
 
   /// Ends the loop when no request is left, or at `deadline`.

@@ -31,7 +31,9 @@ import Testing
       #expect(try server.request("POST /v1/optional", json + length, body: body)?.text == "0")
     }
     #expect(try server.request("POST /v1/document", json + "Content-Length: 2\r\n", body: "{}")?.text == "2")
-    for (body, left) in [("null", "0"), (" null\r\n", "0"), ("nul", "3"), ("nulll", "5"), ("null null", "9"), ("[null]", "6")] {
+    for (body, left) in [
+      ("null", "0"), (" null\r\n", "0"), ("nul", "3"), ("nulll", "5"), ("null null", "9"), ("[null]", "6"),
+    ] {
       let length = "Content-Length: \(body.utf8.count)\r\n"
       #expect(try server.request("POST /v1/optional", json + length, body: body)?.text == left)
       let needed = try server.request("POST /v1/document", json + length, body: body)
