@@ -20,76 +20,6 @@ import Testing
   }
 }
 
-private struct Item: Equatable {
-  let text: String
-  var deliveries = 0
-  var returned: Item { Item(text: text, deliveries: deliveries + 1) }
-}
-
-/// What a queue is, without waiting, locks, memory or time.
-private struct Model {
-  struct Reserved {
-    let receipt: UInt64
-    let item: Item
-    let session: Int?
-    var ends: Int
-  }
-
-  let maxsize: Int
-  var waiting: [Item] = []
-  var putters: [(items: [Item], number: Int)] = []
-  var getters: [Int] = []
-  var reserved: [Reserved] = []
-  var delayed: [(item: Item, ends: Int)] = []
-  var underway: [Int: [Item]] = [:]
-  var unfinished = 0
-  var isClosed = false
-  /// What those who waited were given, by their number: an error is nil.
-  var told: [Int: [Item]?] = [:]
-
-  var isDrained: Bool { isClosed && waiting.isEmpty && reserved.isEmpty && delayed.isEmpty && underway.isEmpty }
-
-  func hasRoom(_ count: Int) -> Bool { maxsize == 0 || waiting.count + count <= maxsize }
-
-  mutating func settle() {
-    var isSettled = false
-    while !isSettled {
-      isSettled = true
-      if let first = putters.first, isClosed || hasRoom(first.items.count) {
-        told.updateValue(isClosed ? nil : [], forKey: first.number)
-        if !isClosed { put(first.items) }
-        putters.removeFirst()
-        isSettled = false
-      }
-      if let first = getters.first, !waiting.isEmpty || isDrained {
-        let item = waiting.isEmpty ? nil : waiting.removeFirst()
-        told.updateValue(item.map { [$0] }, forKey: first)
-        if let item { underway[first] = [item] }
-        getters.removeFirst()
-        isSettled = false
-      }
-    }
-  }
-
-  mutating func put(_ items: [Item]) {
-    waiting += items
-    unfinished += items.count
-  }
-
-  mutating func putBack(_ items: [Item]) { waiting.insert(contentsOf: items.map(\.returned), at: 0) }
-
-  /// Ends all leases and delays, the earliest first.
-  mutating func pass() {
-    let over = reserved.map { ($0.ends, $0.item) } + delayed.map { ($0.ends, $0.item) }
-    reserved = []
-    delayed = []
-    for (_, item) in over.sorted(by: { $0.0 < $1.0 }) {
-      putBack([item])
-      settle()
-    }
-  }
-}
-
 /// What those who waited were told, each of it once.
 private final class News: Sendable {
   typealias Item = (number: Int, delivery: Delivery?, isError: Bool)
@@ -108,7 +38,7 @@ private final class News: Sendable {
 private struct Run {
   let test: QueueUnderTest
   var sessions: [Session] = []
-  var model: Model
+  var model: QueueModel
   var random: SeededRandom
   var number = 0
   var tickets: [Int: Ticket] = [:]
@@ -117,7 +47,7 @@ private struct Run {
 
   init(seed: UInt64) throws {
     random = SeededRandom(seed: seed)
-    model = Model(maxsize: seed % 2 == 0 ? 0 : 4)
+    model = QueueModel(maxsize: seed % 2 == 0 ? 0 : 4)
     test = try QueueUnderTest(.init(maxsize: model.maxsize, isJoinable: true, lease: 100))
     sessions = [try test.session(), try test.session()]
   }
@@ -150,7 +80,7 @@ private struct Run {
 
   private mutating func put(_ count: Int, waits: Bool) throws -> String {
     let number = next()
-    let items = (0..<count).map { Item(text: "\(number).\($0)") }
+    let items = (0..<count).map { QueueModel.Item(text: "\(number).\($0)") }
     let messages = items.map { Message(Bytes($0.text), .json) }
     let told = told
     let deadline: Deadline? = waits ? nil : .now
@@ -215,7 +145,7 @@ private struct Run {
 
   private mutating func take(_ number: Int, _ delivery: Delivery) {
     let items = Array(model.waiting.prefix(delivery.messages.count))
-    #expect(delivery.messages.map { Item(text: $0.bytes.text, deliveries: $0.deliveries) } == items)
+    #expect(delivery.messages.map { QueueModel.Item(text: $0.bytes.text, deliveries: $0.deliveries) } == items)
     model.waiting.removeFirst(items.count)
     model.underway[number] = items
     deliveries[number] = delivery
