@@ -17,16 +17,9 @@ public protocol BodySink: AnyObject, Sendable {
 }
 
 /// A request's body on its way into its sink.
-///
-/// The loop writes; any thread may wake. As with a reply, exactly one side resumes the connection after each suspension.
 final class Upload: Sendable {
-  private enum State {
-    case writing, woken, over
-    case parked(Connection)
-  }
-
   private let sink: any BodySink
-  private let state = Mutex(State.writing)
+  private let standstill = Standstill()
   /// Why the rest of the body is read and dropped.
   private let failure = Mutex<Problem?>(nil)
 
@@ -41,22 +34,17 @@ final class Upload: Sendable {
         fail(Service.draining)
         continue
       }
-      state.withLock { state in if case .woken = state { state = .writing } }
+      standstill.move()
       do throws(Problem) {
         let rest = UnsafeRawBufferPointer(rebasing: data[done...])
-        let count = try sink.write(rest) { [self] in wake() }
+        let count = try sink.write(rest) { [self] in standstill.wake() }
         done += count
         if count == rest.count { break }
       } catch {
         fail(error)
         continue
       }
-      let isParked = state.withLock { state -> Bool in
-        if case .woken = state { return false }
-        state = .parked(connection)
-        return true
-      }
-      if isParked {
+      if standstill.park(connection) {
         connection.suspend(.upload(self))
         break
       }
@@ -72,41 +60,15 @@ final class Upload: Sendable {
   /// The body is whole.
   func finish() throws(Problem) -> Answer {
     if let problem = failure.withLock({ $0 }) { throw problem }
-    state.withLock { $0 = .over }
+    standstill.end()
     return try sink.finish()
   }
 
   /// The request is over, answered or not.
   func cancel() {
-    let wasOver = state.withLock { state -> Bool in
-      defer { state = .over }
-      if case .over = state { return true }
-      return false
-    }
-    if !wasOver { sink.cancel() }
-  }
-
-  private func wake() {
-    let connection = state.withLock { state -> Connection? in
-      switch state {
-      case .writing, .woken:
-        state = .woken
-        return nil
-      case .parked(let connection):
-        state = .woken
-        return connection
-      case .over: return nil
-      }
-    }
-    if let connection { connection.loop.makeReady(connection) }
+    if standstill.end() { sink.cancel() }
   }
 
   /// True when the connection is suspended and nobody else is about to resume it.
-  func interrupt() -> Bool {
-    state.withLock { state in
-      guard case .parked = state else { return false }
-      state = .woken
-      return true
-    }
-  }
+  func interrupt() -> Bool { standstill.interrupt() }
 }
