@@ -91,6 +91,7 @@ final class Loop: @unchecked Sendable {
 
   func run() {
     thread = pthread_self()
+    Self.blockSIGPIPE()
     let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 256)
     defer { events.deallocate() }
     while true {
@@ -111,6 +112,14 @@ final class Loop: @unchecked Sendable {
       if isStopping.load(ordering: .acquiring), isIdle || now >= stopAt.load(ordering: .relaxed) { break }
     }
     end()
+  }
+
+  /// What sendfile(2) raises when a client has gone; other calls are told not to.
+  private static func blockSIGPIPE() {
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
   /// How long to wait for an event.

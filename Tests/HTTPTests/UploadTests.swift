@@ -202,4 +202,27 @@ import Testing
     #expect(short.hasSuffix("89") && !short.contains("890"), "it is cut, and not filled up")
     withExtendedLifetime(file) {}
   }
+
+  /// sendfile(2) cannot be told to raise no SIGPIPE, which ends a process that does not expect it.
+  @Test func aClientMayLeaveInTheMiddle() throws {
+    let file = FileDescriptor(owning: clinux_memfd("file"))
+    #expect(ftruncate(file.raw, 64 << 20) == 0)
+    let fd = file.raw
+    let sending = Atomic(0)
+    let server = try TestServer([
+      Route(.get, "/v1/file", "file") { _ in
+        var response = Response(200, contentType: "text/plain", .file(fd, owner: Owner(), offset: 0, count: 64 << 20))
+        response.onUndelivered = { sending.add(1, ordering: .relaxed) }
+        return .now(response)
+      }
+    ])
+    for round in 1...20 {
+      var client: RawClient? = try server.connect()
+      client?.send(TestServer.head("GET /v1/file"))
+      #expect(client?.read { !$0.isEmpty }.isEmpty == false)
+      client = nil
+      #expect(eventually { sending.load(ordering: .relaxed) == round })
+    }
+    withExtendedLifetime(file) {}
+  }
 }

@@ -16,7 +16,7 @@ public struct Items: RandomAccessCollection, Sendable {
   }
 
   /// Throws for the first item that is not of that type; `pointer` names the list, as in `/values`.
-  public init(_ code: TypeCode, _ items: some Collection<Item>, pointer: String) throws(CoreError) {
+  public init(_ code: TypeCode, _ items: [Item], pointer: String) throws(CoreError) {
     let bytes = Bytes(count: items.count * code.size)
     var place = bytes.start
     for (index, item) in items.enumerated() {
