@@ -3,15 +3,20 @@
 #include <dlfcn.h>
 #include <microhttpd.h>
 #include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 static enum MHD_Result (*queue_response)(struct MHD_Connection *, unsigned int, struct MHD_Response *);
 static enum MHD_Result (*lookup)(
     struct MHD_Connection *, enum MHD_ValueKind, const char *, size_t, const char **, size_t *);
+static ssize_t (*send_file)(int, int, off64_t *, size_t);
 static cmhd_refusal refusal;
 
 __attribute__((constructor)) static void find(void) {
   *(void **)&queue_response = dlsym(RTLD_NEXT, "MHD_queue_response");
   *(void **)&lookup = dlsym(RTLD_NEXT, "MHD_lookup_connection_value_n");
+  *(void **)&send_file = dlsym(RTLD_NEXT, "sendfile64");
 }
 
 void cmhd_set_refusal(cmhd_refusal make) { refusal = make; }
@@ -51,4 +56,14 @@ enum MHD_Result MHD_lookup_connection_value_n(
   if (key_size == 14 && memcmp(key, "Content-Length", 14) == 0 && value != NULL && value_size != NULL)
     return lookup_length(connection, kind, key, key_size, value, value_size);
   return lookup(connection, kind, key, key_size, value, value_size);
+}
+
+/// The library takes a file that was cut since its length was told for a socket that is full, and waits for room: a socket that
+/// is shut down ends the wait and the connection.
+ssize_t sendfile64(int socket, int file, off64_t *offset, size_t count) {
+  ssize_t sent = send_file(socket, file, offset, count);
+  struct stat status;
+  if (sent >= 0 && (size_t)sent < count && fstat(file, &status) == 0 && *offset >= status.st_size)
+    shutdown(socket, SHUT_RDWR);
+  return sent;
 }

@@ -198,8 +198,29 @@ import Testing
     #expect(part?["content-length"] == "5")
     let client = try server.connect()
     client.send(TestServer.head("GET /v1/short"))
+    let start = Deadline.now
     let short = String(decoding: client.read(), as: UTF8.self)
+    #expect(Deadline.now.nanoseconds - start.nanoseconds < 5_000_000_000, "it is closed, not left to the reaper")
     #expect(short.hasSuffix("89") && !short.contains("890"), "it is cut, and not filled up")
+    withExtendedLifetime(file) {}
+  }
+
+  @Test func aFileMayBeCutWhileItIsSent() throws {
+    let file = FileDescriptor(owning: clinux_memfd("file"))
+    let fd = file.raw
+    let server = try TestServer([
+      Route(.get, "/v1/file", "file") { _ in
+        .now(Response(200, contentType: "text/plain", .file(fd, owner: Owner(), offset: 0, count: 64 << 20)))
+      }
+    ])
+    for left in [0, 1000, 30_000_000] as [off_t] {
+      #expect(ftruncate(fd, 64 << 20) == 0)
+      let client = try server.connect()
+      client.send(TestServer.head("GET /v1/file"))
+      #expect(!client.read { !$0.isEmpty }.isEmpty)
+      #expect(ftruncate(fd, left) == 0)
+      #expect(client.isClosed(within: 5))
+    }
     withExtendedLifetime(file) {}
   }
 

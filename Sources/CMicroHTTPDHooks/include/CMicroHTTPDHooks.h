@@ -1,5 +1,5 @@
-// Hooks that libmicrohttpd has no option for. It calls its public functions through the dynamic linker, which finds those of
-// the program first: two of them are defined here and call the library's own.
+// Hooks that libmicrohttpd has no option for. It calls its public functions and the C library's through the dynamic linker,
+// which finds those of the program first: three of them are defined here and call the real ones.
 #ifndef PROCESSION_CMICROHTTPDHOOKS_H
 #define PROCESSION_CMICROHTTPDHOOKS_H
 
