@@ -22,6 +22,15 @@ struct Descriptors {
     limit = Int(clamping: limits.rlim_max)
   }
 
+  /// Lets the kernel make room in the table of descriptors for as many as there can be. It doubles the table each time that it
+  /// is full, and holds every thread that opens something up for some 20 ms, unless there is one thread only: to be called
+  /// before there are others.
+  func makeRoom(connections: Int, running: Int) {
+    let (connections, running) = share(connections: connections, running: running)
+    let last = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, CInt(clamping: min(limit - 1, connections + running * 4 + 64)))
+    if last != -1 { close(last) }
+  }
+
   /// What of the wished numbers there is room for: three in four are for connections, and a child that runs has
   /// four of the rest, its pidfd and its pipes.
   func share(connections: Int, running: Int) -> (connections: Int, running: Int) {

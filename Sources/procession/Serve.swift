@@ -16,11 +16,13 @@ struct Serve: ParsableCommand {
     if options.loops == 1 { clinux_share_heap() }  // Several would wait for one another.
     let signals = DaemonSignals()
     JSON.seed()
+    let descriptors = Descriptors()
+    descriptors.makeRoom(connections: options.maxConnections, running: options.maxRunning)
     let writer = try LogWriter()
     let logThread = try writer.start()
     let log = Logger(label: "procession") { _ in JSONLog(writer: writer, logLevel: level) }
 
-    let daemon = try Daemon(options, log, Descriptors())
+    let daemon = try Daemon(options, log, descriptors)
     write(daemon.greeting, to: STDOUT_FILENO)
     daemon.serve(signals, grace: options.grace, log)
     let areAllGone = daemon.end(grace: options.grace, log)

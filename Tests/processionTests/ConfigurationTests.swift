@@ -97,3 +97,19 @@ import Testing
     #expect(try run([binary, "serve", "--help"]).text.contains("--insecure-listen"))
   }
 }
+
+@Suite struct DescriptorTests {
+  private static let hard: rlim_t = {
+    var limits = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+    return limits.rlim_max
+  }()
+
+  /// Grown later, it would hold up everybody each time.
+  @Test(.enabled(if: hard >= 8192, "so many descriptors are not allowed here"))
+  func theirTableIsAsLargeAsItGetsFromTheStart() throws {
+    let daemon = try DaemonUnderTest(["--max-connections=3000", "--max-running=100"])
+    let size = field("FDSize", in: contents(of: "/proc/\(daemon.pid)/status")).flatMap { Int($0) }
+    #expect(try #require(size) >= 3400)
+  }
+}
