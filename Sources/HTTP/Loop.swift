@@ -104,6 +104,8 @@ final class Loop: @unchecked Sendable {
       acceptor.acceptAll(for: self)
       resumeReady()
       runDirty()
+      // Those whose wait a handler has ended meanwhile need no look at the sockets first.
+      if resumeReady() { runDirty() }
       if isTickDue {
         isTickDue = false
         acceptor.tick(self)
@@ -184,13 +186,16 @@ final class Loop: @unchecked Sendable {
     }
   }
 
-  private func resumeReady() {
+  /// Whether there was any.
+  @discardableResult
+  private func resumeReady() -> Bool {
     let list = ready.withLock { ready -> [Connection] in
       guard !ready.isEmpty else { return [] }
       defer { ready = [] }
       return ready
     }
     for connection in list { resume(connection) }
+    return !list.isEmpty
   }
 
   // MARK: Connections
