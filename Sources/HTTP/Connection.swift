@@ -55,7 +55,7 @@ final class Connection: @unchecked Sendable {
     case reply(Reply)
     case stream(StreamBody)
     case upload(Upload)
-    /// For the rest of this turn.
+    /// For the rest of this turn, too briefly to be watched for a hang-up.
     case turn
   }
 

@@ -25,14 +25,15 @@ extension Loop {
   }
 
   func resume(_ connection: Connection) {
+    var isWatched = true
     switch connection.suspension {
     case .none: return
-    case .turn: break
+    case .turn: isWatched = false
     case .reply: service.metrics.removeParked()
     case .stream: connection.progress()
     case .upload: connection.deadline = moment(after: connection.limits.body)
     }
-    if case .turn = connection.suspension {} else { hangUps.remove(connection.fd) }
+    if isWatched { hangUps.remove(connection.fd) }
     connection.suspension = .none
     MHD_resume_connection(connection.raw)
     // Without a thread of its own the library does not look at it by itself.

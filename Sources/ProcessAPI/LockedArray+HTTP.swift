@@ -28,11 +28,17 @@ extension LockedArray {
     }
   }
 
-  func write(_ index: Int, _ request: Request, _ commons: Commons) throws(Problem) -> Answer {
+  /// The item that a document `{"value": …}` has.
+  private func value(of request: Request) throws(Problem) -> Item {
     let fields = try request.fields(wide: true)
     let item = fields.item("value", array.code)
     try fields.check()
     guard let item else { preconditionFailure("check() throws when a required field is missing") }
+    return item
+  }
+
+  func write(_ index: Int, _ request: Request, _ commons: Commons) throws(Problem) -> Answer {
+    let item = try value(of: request)
     return try answer(request, commons, until: request.deadline()) { array throws(CoreError) in
       try array.set(index, to: item)
       return try array.get(index)
@@ -43,10 +49,7 @@ extension LockedArray {
 
   /// Answers with the new value and the one before.
   func add(_ index: Int, _ request: Request, _ commons: Commons) throws(Problem) -> Answer {
-    let fields = try request.fields(wide: true)
-    let item = fields.item("value", array.code)
-    try fields.check()
-    guard let item else { preconditionFailure("check() throws when a required field is missing") }
+    let item = try value(of: request)
     return try answer(request, commons, until: request.deadline()) { array throws(CoreError) in
       try array.add(index, item)
     } _: { change in

@@ -1,3 +1,7 @@
+import Linux
+
+@testable import ProcessCore
+
 /// What a queue is, without waiting, locks, memory or time.
 struct QueueModel {
   struct Item: Equatable {
@@ -64,6 +68,21 @@ struct QueueModel {
     for (_, item) in over.sorted(by: { $0.0 < $1.0 }) {
       putBack([item])
       settle()
+    }
+  }
+}
+
+/// What those who waited were told, each of it once.
+final class News: Sendable {
+  typealias Item = (number: Int, delivery: Delivery?, isError: Bool)
+  private let items = Mutex<[Item]>([])
+
+  func tell(_ item: Item) { items.withLock { $0.append(item) } }
+
+  func takeAll() -> [Item] {
+    items.withLock { items in
+      defer { items = [] }
+      return items
     }
   }
 }

@@ -20,21 +20,6 @@ import Testing
   }
 }
 
-/// What those who waited were told, each of it once.
-private final class News: Sendable {
-  typealias Item = (number: Int, delivery: Delivery?, isError: Bool)
-  private let items = Mutex<[Item]>([])
-
-  func tell(_ item: Item) { items.withLock { $0.append(item) } }
-
-  func takeAll() -> [Item] {
-    items.withLock { items in
-      defer { items = [] }
-      return items
-    }
-  }
-}
-
 private struct Run {
   let test: QueueUnderTest
   var sessions: [Session] = []

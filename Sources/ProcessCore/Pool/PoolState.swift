@@ -1,5 +1,4 @@
 import DequeModule
-import Glibc
 import Linux
 
 /// What was decided under a pool's lock, to be done once it is released.
