@@ -12,6 +12,10 @@ int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); 
 
 int clinux_pidfd_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
 
+int clinux_pidfd_send(int pidfd, siginfo_t *info) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, info->si_signo, info, 0);
+}
+
 int clinux_pidfd_queue(int pidfd, int signal, int value) {
   siginfo_t info;
   memset(&info, 0, sizeof info);
@@ -20,7 +24,7 @@ int clinux_pidfd_queue(int pidfd, int signal, int value) {
   info.si_pid = getpid();
   info.si_uid = getuid();
   info.si_value.sival_int = value;
-  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, &info, 0);
+  return clinux_pidfd_send(pidfd, &info);
 }
 
 int clinux_wait_signal(const sigset_t *set, pid_t *pid, uid_t *uid) {

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import HTTP
 import Linux
@@ -33,7 +34,7 @@ struct Daemon {
     let reactor = try Reactor(alarms: Alarms())
     let events = EventLog(capacity: options.maxEvents, alarms: reactor.alarms)
     var processes = options.processOptions
-    processes.adoptsOrphans = true
+    processes.adoptsOrphans = clinux_adopter() == getpid()
     processes.softOpenFiles = descriptors.inherited
     var serving = options.serverOptions
     let share = descriptors.share(connections: serving.maxConnections, running: processes.maxRunning)

@@ -12,6 +12,7 @@ struct Procession: ParsableCommand {
   static let version = "0.1.0"
 
   static func main() {
+    clinux_divide_init()
     do {
       var command = try parseAsRoot(Layers.arguments(Array(arguments().dropFirst())))
       try command.run()

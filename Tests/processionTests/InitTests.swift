@@ -2,38 +2,7 @@ import Glibc
 import Linux
 import Testing
 
-/// The daemon as PID 1 of a PID namespace of its own, as in a container.
-private struct Container {
-  let daemon: DaemonUnderTest
-  let client: Client
-  /// Its PID outside.
-  let pid: pid_t
-
-  static let unshare = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child"]
-  /// Tests of others than root need a kernel that lets them make user namespaces, and then a mapping.
-  static let isPermitted = (try? run(unshare + ["--mount-proc", "/bin/true"]).code == 0) ?? false
-
-  /// `before` is run within it, and execs what follows.
-  init(_ arguments: [String] = [], mounts: [String] = ["--mount-proc"], before: [String] = [], data: String? = nil)
-    throws
-  {
-    daemon = try DaemonUnderTest(arguments, data: data, before: Self.unshare + mounts + before)
-    client = daemon.client
-    pid = try #require(ProcEntry.children(of: daemon.pid).first?.pid)
-  }
-
-  /// The children that have ended and are not reaped.
-  var zombies: Set<pid_t> { Set(ProcEntry.children(of: pid).filter { $0.state == "Z" }.map(\.pid)) }
-
-  /// Ends it by SIGTERM and returns its code.
-  func stop() -> CInt {
-    kill(pid, SIGTERM)
-    return daemon.end(by: 0)
-  }
-}
-
 @Suite(.enabled(if: Container.isPermitted, "unshare --pid is not permitted here")) struct InitTests {
-  /// Each look is two, since one may fall between an end and the reaping that follows it at once.
   @Test func orphansAreReapedAndAllEndsInOrder() throws {
     let container = try Container(["--grace=30"])
     let client = container.client
@@ -50,18 +19,34 @@ private struct Container {
     try #require(isReady)
     #expect(try client.process("db")["pid"].int ?? 1000 < 1000, "its namespace is its own")
 
-    let maker = try client.shell("i=0; while [ $i -lt 10000 ]; do (: &); i=$((i + 1)); done; echo made; sleep 1000")
+    // They would be seen: nobody reaps for a service that is stopped.
+    let mortal = try client.start(["/bin/sleep", "1000"])
+    kill(container.service, SIGSTOP)
+    let pids = ProcEntry.children(of: container.service).map(\.pid)
+    kill(try #require(pids.max()), SIGKILL)
+    let isSeen = eventually { container.zombies == [pids.max()] }
+    #expect(isSeen)
+    kill(container.service, SIGCONT)
+    try client.join(mortal)
+    #expect(container.zombies == [])
+
+    // A maker that leaves no zombies of its own.
+    let maker = try client.start([
+      "perl", "-e",
+      #"$SIG{CHLD} = "IGNORE"; $| = 1; for (1..10000) { if (!fork) { fork; exit } wait } print "made\n"; sleep 1000"#,
+    ])
     var looks = 0
-    let isMade = try eventually(within: 60) {
-      let seen = container.zombies
-      usleep(20_000)
-      #expect(seen.intersection(container.zombies).isEmpty)
+    let isMade = try eventually(within: 100) {
+      #expect(container.zombies == [])
       looks += 1
       return try client.output(maker).text == "made\n"
     }
     try #require(isMade)
-    #expect(looks > 0)
-    let areGone = eventually { ProcEntry.children(of: container.pid).count <= 3 }
+    #expect(looks > 10)
+    let areGone = eventually {
+      ProcEntry.children(of: container.initial).map(\.pid) == [container.keeper]
+        && ProcEntry.children(of: container.service).count == 3
+    }
     #expect(areGone, "nothing is left but what the service started")
     #expect(try client.post("/v1/processes/\(maker)/kill").status == 200)
     try client.join(maker)
@@ -84,19 +69,72 @@ private struct Container {
         "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--no-new-privs",
       ], data: folder)
     let client = Client(container.daemon.tcp, token: container.daemon.token)
-    let status = contents(of: "/proc/\(container.pid)/status")
+    let status = contents(of: "/proc/\(container.service)/status")
     #expect(field("CapBnd", in: status) == "0000000000000000" && field("Uid", in: status) == "65534 65534 65534 65534")
     #expect(try client.result(of: "id -u; ls /proc; echo x > /nothing || echo read-only") == "65534\nread-only\n")
     let name = try client.shell(
       "(sleep 0.05 &); trap 'exit 3' TERM; echo ready; while :; do sleep 0.02; done",
       #""restart":{"essential":true},"daemon":true"#)
     try client.wait(for: "ready", from: name)
-    let isReaped = eventually { container.zombies.isEmpty && ProcEntry.children(of: container.pid).count == 1 }
-    #expect(isReaped)
+    let isReaped = eventually { ProcEntry.children(of: container.initial).count == 1 }
+    #expect(isReaped && container.zombies.isEmpty)
     let stubborn = try client.shell("trap '' TERM; sleep 100 & echo ready; wait; wait")
     try client.wait(for: "ready", from: stubborn)
     let stopped = try client.post("/v1/processes/\(stubborn)/stop", #"{"grace":0.1}"#).json
     #expect(stopped["process"]["state"] == .text("stopped") && stopped["survivors"] == .array([]))
     #expect(container.stop() == 3)
+  }
+
+  /// An orphan's parent is PID 1, and not the service.
+  @Test func aRunawayIsFoundAndStopped() throws {
+    let container = try Container()
+    let client = container.client
+    let name = try client.shell("(setsid sh -c 'echo $$; exec sleep 1000' &)")
+    try client.join(name)
+    try #require(try eventually { try client.output(name).text.hasSuffix("\n") })
+    let runaway = try client.output(name).text.dropLast()
+    let members = try client.get("/v1/processes/\(name)/tree").json["items"].items
+    #expect(members.map { $0["pid"].int } == [Int(runaway)] && members.map { $0["ppid"].int } == [1])
+    #expect(try client.post("/v1/processes/\(name)/stop").json["ended"].items.map(\.int) == [Int(runaway)])
+    #expect(try client.get("/v1/processes/\(name)/tree").json["items"] == .array([]))
+  }
+
+  @Test func whatPidOneIsSentTheServiceGets() throws {
+    let container = try Container()
+    let client = container.client
+    let watch = try client.open("GET", "/v1/watch")
+    // What would end a process by default ends no PID 1, and so not the service either.
+    let sender = try client.shell("echo $$; kill -SEGV 1; kill -PROF 1; kill -TSTP 1; kill -USR1 1; kill -RTMIN 1")
+    try client.join(sender)
+    let events = watch.events(until: "signal.received").map(\.data)
+    let first = try #require(events.first { $0["type"] == .text("signal.received") })
+    #expect(first["name"] == .text("SIGUSR1") && first["uid"].int == Int(getuid()))
+    #expect(first["pid"].int == Int(try client.output(sender).text.dropLast()))
+    let second = try #require(watch.events(until: "signal.received").last?.data)
+    #expect(second["name"] == .text("SIGRTMIN"))
+    #expect(try client.get("/healthz").status == 200)
+    #expect(container.stop() == 0)
+  }
+
+  @Test func theContainerEndsWithTheService() throws {
+    let container = try Container()
+    #expect(container.end(container.service, by: SIGKILL) == 137)
+    #expect(kill(container.initial, 0) == -1 && errno == ESRCH)
+  }
+
+  /// Nobody could tell of the service's end any more.
+  @Test func theServiceEndsWithItsKeeper() throws {
+    let container = try Container()
+    #expect(container.end(container.keeper, by: SIGKILL) == 137)
+    #expect(kill(container.service, 0) == -1 && errno == ESRCH)
+  }
+
+  @Test func itSaysWhatItCannotDo() throws {
+    let folder = try makeTemporaryFolder()
+    defer { removeFolder(folder) }
+    chown(folder, 65534, 65534)
+    let poor = ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/prlimit", "--nproc=1"]
+    let error = #expect(throws: DaemonUnderTest.DidNotStart.self) { try Container(before: poor, data: folder) }
+    #expect(error?.code == 1 && error?.log == "procession: fork: Resource temporarily unavailable\n")
   }
 }

@@ -22,9 +22,9 @@ struct ProcEntry {
     session = pid_t(words[3]) ?? 0
   }
 
-  static func children(of parent: pid_t) -> [ProcEntry] {
-    names(in: "/proc").compactMap { pid_t($0) }.compactMap { ProcEntry($0) }.filter { $0.parent == parent }
-  }
+  static var all: [ProcEntry] { names(in: "/proc").compactMap { pid_t($0) }.compactMap { ProcEntry($0) } }
+
+  static func children(of parent: pid_t) -> [ProcEntry] { all.filter { $0.parent == parent } }
 }
 
 /// Whether a process lives: one that has ended and was not reaped does not.

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "clinux_arguments.h"
+#include "clinux_init.h"
 #include "clinux_process.h"
 #include "clinux_shared.h"
 #include "clinux_spawn.h"

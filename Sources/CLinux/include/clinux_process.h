@@ -17,6 +17,8 @@ struct clinux_exit {
 /// -1 and errno, or a close-on-exec descriptor.
 int clinux_pidfd_open(pid_t pid);
 int clinux_pidfd_signal(int pidfd, int signal);
+/// As rt_sigqueueinfo(2), by which all but kill(2) and the kernel can be claimed to be the sender.
+int clinux_pidfd_send(int pidfd, siginfo_t *info);
 /// As sigqueue(3): the receiver's handler finds `value` in its siginfo.
 int clinux_pidfd_queue(int pidfd, int signal, int value);
 

@@ -1,10 +1,11 @@
+import CLinux
 import Glibc
 import Linux
 
 /// Hands the controllers of version 2 from this process's own cgroup down to those that it makes.
 ///
 /// The kernel gives them to the children of a cgroup only while no process is in that itself, the machine's root excepted.
-/// So we move to a cgroup of our own below it, if nobody else is there: others are not ours to move.
+/// So we move to a cgroup of our own below it, with our container's init, if nobody else is there: others are not ours to move.
 struct CgroupDelegation: Sendable {
   /// What can be limited now.
   private(set) var controllers: Set<CgroupController> = []
@@ -15,6 +16,9 @@ struct CgroupDelegation: Sendable {
   private let leaf: String
   private var given: [CgroupController] = []
   private var hasMoved = false
+  /// This process, and PID 1 and its keeper where they are parts of the service.
+  private static let ourselves: Set<CInt> =
+    clinux_adopter() == getpid() ? [getpid()] : [getpid(), getppid(), clinux_adopter()]
 
   /// `own` is our cgroup's folder, `folder` the one below it in which cgroups are to be made.
   init(from own: String, to folder: String) {
@@ -37,14 +41,15 @@ struct CgroupDelegation: Sendable {
   private mutating func give() throws(SystemError) {
     // Only the machine's root has no events.
     if access("\(own)/cgroup.events", F_OK) == 0 {
-      guard CgroupFiles.words("\(own)/cgroup.procs") == ["\(getpid())"] else {
+      let there = CgroupFiles.words("\(own)/cgroup.procs").compactMap { CInt($0) }
+      guard Self.ourselves.isSuperset(of: there) else {
         obstacle = "other processes are in the service's own cgroup, \(own)"
         given = []
         return
       }
       try CgroupFiles.make(leaf)
       hasMoved = true
-      try CgroupFiles.write("0", to: "\(leaf)/cgroup.procs")
+      try Self.move(to: leaf)
     }
     try Self.switchOn(given, in: own)
   }
@@ -55,8 +60,12 @@ struct CgroupDelegation: Sendable {
     hasMoved = false
     let words = given.map { "-\($0.rawValue)" }.joined(separator: " ")
     for folder in [folder, own] { _ = try? CgroupFiles.write(words, to: "\(folder)/cgroup.subtree_control") }
-    _ = try? CgroupFiles.write("0", to: "\(own)/cgroup.procs")
+    try? Self.move(to: own)
     rmdir(leaf)
+  }
+
+  private static func move(to cgroup: String) throws(SystemError) {
+    for pid in ourselves { try CgroupFiles.write("\(pid)", to: "\(cgroup)/cgroup.procs") }
   }
 
   private static func controllers(_ path: String) -> Set<CgroupController> {

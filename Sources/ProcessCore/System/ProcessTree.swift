@@ -4,9 +4,9 @@ public import Linux
 
 /// All that came of a child: what it started, what those started, and what has run away from it.
 ///
-/// A process leaves its parent by letting it die, its group and session by `setsid`. With `Subreaper` on, one that has
-/// done both becomes ours, and is known by a variable that was in its leader's environment alone. One that also clears its
-/// environment escapes, if no cgroup holds it.
+/// A process leaves its parent by letting it die, its group and session by `setsid`. One that has done both becomes a
+/// child of PID 1 of our container, or of ours with `Subreaper` on, and is known by a variable that was in its leader's
+/// environment alone. One that also clears its environment escapes, if no cgroup holds it.
 public enum ProcessTree {
   /// A process that was there when it was looked for. It is signalled through `open`, never by its number.
   public struct Member: Hashable, Sendable {
@@ -75,6 +75,7 @@ public enum ProcessTree {
   ) -> [Member]? {
     guard let pids = proc.pids(), !pids.isEmpty else { return nil }
     let ourselves = getpid()
+    let adopter = clinux_adopter()
     let entry = Array("\(marker.name)=\(marker.value)".utf8)
     var stats: [CInt: ProcFile.Stat] = [:]
     for pid in known.union(pids) where pid != ourselves { stats[pid] = proc.stat(pid) }
@@ -85,7 +86,7 @@ public enum ProcessTree {
     let isStrangers = stats[leader.pid].map { $0.startTime != leader.startTime } ?? false
     var queue = stats.values.filter { stat in
       known.contains(stat.pid) || (!isStrangers && (stat.pid == leader.pid || stat.session == leader.pid))
-        || (stat.parent == ourselves && proc.environment(of: stat.pid, holds: entry))
+        || (stat.parent == adopter && proc.environment(of: stat.pid, holds: entry))
     }
     var found: [CInt: ProcFile.Stat] = [:]
     while let stat = queue.popLast() {
