@@ -18,7 +18,7 @@ run: build
 	.build/release/procession serve $(ARGS)
 
 build: libraries
-	swift build -c release --product procession
+	swift build -c release --static-swift-stdlib --product procession
 
 # Builds the binary too, which the tests at daemon height start.
 test: libraries tools
@@ -54,14 +54,14 @@ conformance: libraries tools
 	Tests/Conformance/run.sh .build/debug/procession
 
 bench: libraries tools peers
-	swift build -c release
+	swift build -c release --static-swift-stdlib
 	python3 Tests/Bench/bench.py $(ARGS)
 	python3 Tests/Bench/workers.py
 	python3 Tests/Bench/pools.py
 
 # Some ten minutes, of which two hundred tours take most: ARGS='--only hostile' leaves them out.
 stress: libraries tools
-	swift build -c release --product procession
+	swift build -c release --static-swift-stdlib --product procession
 	python3 Tests/Stress/stress.py .build/release/procession $(ARGS)
 
 clients-test: libraries tools
