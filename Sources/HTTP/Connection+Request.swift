@@ -152,7 +152,7 @@ extension Connection {
     }
     self.status = status
     deadline = loop.moment(after: limits.reading(count))
-    return cmhd_queue_response(raw, UInt32(status), response) ? .YES : .NO
+    return cmhd_queue_response(raw, UInt32(status), response, !peer.isUnix) ? .YES : .NO
   }
 
   /// The request is over: `isDelivered` is whether the kernel has taken all of the response.

@@ -1,5 +1,6 @@
 import CLinux
 import CMicroHTTPD
+import CMicroHTTPDHooks
 import Glibc
 import Linux
 
@@ -106,6 +107,7 @@ final class Loop: @unchecked Sendable {
       runDirty()
       // Those whose wait a handler has ended meanwhile need no look at the sockets first.
       if resumeReady() { runDirty() }
+      cmhd_end_turn()
       if isTickDue {
         isTickDue = false
         acceptor.tick(self)

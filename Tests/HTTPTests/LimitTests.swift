@@ -166,13 +166,8 @@ import Testing
 }
 
 @Suite struct UnixSocketTests {
-  private static func folder() throws -> String {
-    var template = Array("/tmp/http-tests-XXXXXX".utf8CString)
-    return String(cString: try #require(mkdtemp(&template)))
-  }
-
   @Test func itsOwnerNeedsNoToken() throws {
-    let folder = try Self.folder()
+    let folder = try makeTemporaryFolder()
     defer { rmdir(folder) }
     let path = "\(folder)/s"
     let server = try TestServer(
@@ -197,7 +192,7 @@ import Testing
   }
 
   @Test func aStaleSocketIsReplacedAndALiveOneIsNot() throws {
-    let folder = try Self.folder()
+    let folder = try makeTemporaryFolder()
     defer { rmdir(folder) }
     let path = "\(folder)/s"
     let first = try Listener(.unix(path: path))
@@ -208,7 +203,7 @@ import Testing
   }
 
   @Test func aFolderThatOthersWriteToIsRefused() throws {
-    let folder = try Self.folder()
+    let folder = try makeTemporaryFolder()
     defer { rmdir(folder) }
     chmod(folder, 0o777)
     #expect(throws: ListenError.folderNotOurs("\(folder)/s")) { _ = try Listener(.unix(path: "\(folder)/s")) }

@@ -61,6 +61,13 @@ final class Recorder: ServerObserver {
   func note(_ line: String, suppressed: Int) { notes.withLock { $0.append(line) } }
 }
 
+/// For a socket; to be removed by rmdir(2).
+func makeTemporaryFolder() throws -> String {
+  var template = Array("/tmp/http-tests-XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp", errno: errno) }
+  return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
 /// Waits for a condition that another thread makes true.
 func eventually(seconds: Double = 10, _ condition: () -> Bool) -> Bool {
   let deadline = Deadline.after(seconds: seconds)
