@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Linux
+import Testing
 
 @testable import HTTP
 
@@ -27,6 +28,22 @@ final class RawClient {
   }
 
   deinit { close(fd) }
+
+  /// Hangs up by TCP, and returns when the server's kernel knows. Closing alone may come late: a child that another thread
+  /// starts just now holds every descriptor until it execs.
+  func leave() {
+    shutdown(fd, CInt(SHUT_RDWR))
+    var state: UInt8 = 0
+    let hasLeft = eventually {
+      var count = socklen_t(1)
+      getsockopt(fd, CInt(IPPROTO_TCP), Self.tcpInfo, &state, &count)
+      return Self.ended.contains(state)
+    }
+    if !hasLeft { Issue.record("the server does not acknowledge the end: state \(state)") }
+  }
+
+  /// TCP_INFO, of which the state is the first byte; TCP_FIN_WAIT2, TCP_TIME_WAIT and TCP_CLOSE.
+  private static let tcpInfo: CInt = 11, ended: Set<UInt8> = [5, 6, 7]
 
   private func connect<Name>(_ name: inout Name) throws {
     _ = try withUnsafePointer(to: &name) { pointer in

@@ -93,10 +93,10 @@ import Testing
       let client = try park(1, at: server)[0]
       bell.hasBegun.store(false, ordering: .relaxed)
       bell.holdsBack.store(true, ordering: .releasing)
-      var ender: RawClient? = try server.connect()
-      ender?.send(TestServer.head("GET /v1/end"))
+      let ender = try server.connect()
+      ender.send(TestServer.head("GET /v1/end"))
       try #require(eventually { bell.hasBegun.load(ordering: .acquiring) })
-      ender = nil
+      ender.leave()
       bell.holdsBack.store(false, ordering: .releasing)
       #expect(client.response()?.text == "ended")
       #expect(eventually { bell.undelivered.load(ordering: .relaxed) == round })

@@ -54,8 +54,8 @@ import Testing
     let giver = Giver()
     let server = try TestServer(giver.routes())
     for round in 1...200 {
-      var client: RawClient? = try server.connect()
-      client?.send(TestServer.head("GET /v1/later"))
+      let client = try server.connect()
+      client.send(TestServer.head("GET /v1/later"))
       var reply: Reply?
       #expect(
         eventually {
@@ -63,7 +63,7 @@ import Testing
           return reply != nil
         })
       // Whether the loop has seen it by then or not.
-      client = nil
+      shutdown(client.fd, CInt(SHUT_RDWR))
       reply?.send(giver.response())
       #expect(eventually { giver.count == round }, "round \(round)")
     }
@@ -76,9 +76,9 @@ import Testing
     let server = try TestServer(giver.routes())
     for round in 1...50 {
       giver.holdsBack.store(true, ordering: .releasing)
-      var client: RawClient? = try server.connect()
-      client?.send(TestServer.head("GET /v1/now"))
-      client = nil
+      let client = try server.connect()
+      client.send(TestServer.head("GET /v1/now"))
+      client.leave()
       giver.holdsBack.store(false, ordering: .releasing)
       #expect(eventually { giver.count == round }, "round \(round)")
     }
