@@ -89,6 +89,8 @@ static _Noreturn void preside(int link, const sigset_t *all) {
   signal(SIGCHLD, SIG_IGN);
   int pidfd = clinux_pidfd_open(service);
   int signals = signalfd(-1, all, SFD_CLOEXEC);
+  // Without them it would be deaf to what stops a container; the service goes with it.
+  if (pidfd == -1 || signals == -1) fail("procession: init");
   tell(link, "", 1);
   struct pollfd watched[] = {{.fd = link, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
   while (true) {

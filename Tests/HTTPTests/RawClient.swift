@@ -29,6 +29,12 @@ final class RawClient {
 
   deinit { close(fd) }
 
+  /// Whether something can be read now.
+  var hasBytes: Bool {
+    var state = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+    return poll(&state, 1, 0) == 1
+  }
+
   /// Hangs up by TCP, and returns when the server's kernel knows. Closing alone may come late: a child that another thread
   /// starts just now holds every descriptor until it execs.
   func leave() {

@@ -93,9 +93,7 @@ import Testing
   }
 
   @Test func aCommandThatSucceeds() throws {
-    var folder = Array("/tmp/procession-ready-XXXXXX".utf8CString)
-    try #require(mkdtemp(&folder) != nil)
-    let path = String(decoding: folder.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = try temporaryDirectory()
     defer { rmdir(path) }
     let command = ["/bin/sh", "-c", "test -d \"$FOLDER/there\" && rmdir \"$FOLDER/there\""]
     let process = try run("read x; mkdir $FOLDER/there; read x", .command(command)) {

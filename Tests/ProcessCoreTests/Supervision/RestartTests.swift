@@ -124,14 +124,10 @@ import Testing
   }
 
   @Test func whatCannotBeStartedAgainIsRetriedAndThenFatal() throws {
-    var path = Array("/tmp/procession-restart-XXXXXX".utf8CString)
-    let fd = mkstemp(&path)
-    try #require(fd >= 0)
-    let file = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let script = "#!/bin/sh\nrm \(file)\nexit 1\n"
-    write(fd, script, script.utf8.count)
-    fchmod(fd, 0o700)
-    close(fd)
+    let folder = try temporaryDirectory()
+    defer { rmdir(folder) }
+    let file = "\(folder)/once"
+    try write("#!/bin/sh\nrm \(file)\nexit 1\n", to: file, mode: 0o700)
     let process = try test.run([file]) { $0.restart = restart(.onFailure, retries: 2) }
     let exit = try process.joined()
     #expect(exit.reason == .spawnFailed && exit.status.exitcode == nil)
