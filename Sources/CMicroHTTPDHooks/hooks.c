@@ -2,8 +2,6 @@
 
 #include <dlfcn.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -13,67 +11,18 @@ static enum MHD_Result (*queue_response)(struct MHD_Connection *, unsigned int, 
 static enum MHD_Result (*lookup)(
     struct MHD_Connection *, enum MHD_ValueKind, const char *, size_t, const char **, size_t *);
 static ssize_t (*send_file)(int, int, off64_t *, size_t);
-static ssize_t (*send_bytes)(int, const void *, size_t, int);
-static ssize_t (*send_message)(int, const struct msghdr *, int);
 static cmhd_refusal refusal;
 
 __attribute__((constructor)) static void find(void) {
   *(void **)&queue_response = dlsym(RTLD_NEXT, "MHD_queue_response");
   *(void **)&lookup = dlsym(RTLD_NEXT, "MHD_lookup_connection_value_n");
   *(void **)&send_file = dlsym(RTLD_NEXT, "sendfile64");
-  *(void **)&send_bytes = dlsym(RTLD_NEXT, "send");
-  *(void **)&send_message = dlsym(RTLD_NEXT, "sendmsg");
 }
 
 void cmhd_set_refusal(cmhd_refusal make) { refusal = make; }
 
-enum {
-  MOST_HELD = 32,
-  // Fewer are not worth a call more for each.
-  FEWEST_HELD = 4,
-};
-
-/// What the thread has sent in its turn, and the kernel holds back.
-static __thread struct {
-  int sockets[MOST_HELD];
-  unsigned count, responses;
-  bool is_busy, is_next;
-} turn;
-
-bool cmhd_queue_response(
-    struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response, bool is_tcp) {
-  turn.responses++;
-  turn.is_next = turn.is_busy && is_tcp;
+bool cmhd_queue_response(struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response) {
   return queue_response(connection, status, response) == MHD_YES;
-}
-
-/// Setting the option again pushes what is held back. Whoever has the descriptor by now, if it was closed, is not hurt.
-static void push(void) {
-  int on = 1;
-  for (unsigned i = 0; i < turn.count; i++) setsockopt(turn.sockets[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  turn.count = 0;
-}
-
-void cmhd_end_turn(void) {
-  push();
-  turn.is_busy = turn.responses >= FEWEST_HELD;
-  turn.responses = 0;
-}
-
-static int hold(int socket, int flags) {
-  if (!turn.is_next) return flags;
-  turn.is_next = false;
-  if (turn.count == MOST_HELD) push();
-  turn.sockets[turn.count++] = socket;
-  return flags | MSG_MORE;
-}
-
-ssize_t send(int socket, const void *bytes, size_t count, int flags) {
-  return send_bytes(socket, bytes, count, hold(socket, flags));
-}
-
-ssize_t sendmsg(int socket, const struct msghdr *message, int flags) {
-  return send_message(socket, message, hold(socket, flags));
 }
 
 /// Called by the library alone, when it gives a request up.

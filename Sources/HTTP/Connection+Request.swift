@@ -9,6 +9,7 @@ extension Connection {
   func begin(_ target: UnsafePointer<CChar>) {
     // Somebody kept the last one beyond its handler: it stays what it was.
     if !isKnownUniquelyReferenced(&request) { request = Request() }
+    if isHeld { loop.settle() }
     request.begin(target)
     stage = .head
     began = loop.now
@@ -135,6 +136,7 @@ extension Connection {
       return cut()
     }
     defer { MHD_destroy_response(made) }
+    if case .stream = response.body { expectMuch() }
     return queue(made, response.status, response.count, response.onUndelivered)
   }
 
@@ -142,8 +144,9 @@ extension Connection {
     _ response: OpaquePointer, _ status: Int, _ count: Int, _ onUndelivered: (@Sendable () -> Void)?
   ) -> MHD_Result {
     stage = .responding
+    let isToBeHeld = hold(count, matters: onUndelivered != nil)
     if let onUndelivered {
-      guard !isGone else {
+      guard isToBeHeld || !isGone else {
         // The kernel would take it all the same, and nobody would ever know.
         onUndelivered()
         return cut()
@@ -152,7 +155,7 @@ extension Connection {
     }
     self.status = status
     deadline = loop.moment(after: limits.reading(count))
-    return cmhd_queue_response(raw, UInt32(status), response, !peer.isUnix) ? .YES : .NO
+    return cmhd_queue_response(raw, UInt32(status), response) ? .YES : .NO
   }
 
   /// The request is over: `isDelivered` is whether the kernel has taken all of the response.
@@ -177,9 +180,13 @@ extension Connection {
       metrics.record(route: route, status: status, nanoseconds: Deadline.now.nanoseconds &- began)
     }
     began = loop.now
-    if let onUndelivered {
-      if !isDelivered { onUndelivered() }
-      self.onUndelivered = nil
+    if onUndelivered != nil {
+      if isDelivered, cmhd_is_held(fd) {
+        isHeld = true
+        loop.held.append(self)
+      } else {
+        settle(isLost: !isDelivered)
+      }
     }
     if let upload {
       upload.cancel()

@@ -38,6 +38,10 @@ final class Connection: @unchecked Sendable {
   var upload: Upload?
   var status = 0
   var onUndelivered: (@Sendable () -> Void)?
+  /// Whether its last response is in `Loop.held`.
+  var isHeld = false
+  /// At most so many bytes have been sent since the client was known to have all of them, the kernel's own included.
+  var unacknowledged = 0
 
   enum LastWord {
     case maxWait, draining

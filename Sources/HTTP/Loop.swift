@@ -37,6 +37,8 @@ final class Loop: @unchecked Sendable {
   private var dirty: [Daemon] = []
   /// Connections that the library is closing before their response was whole.
   var broken: [Connection] = []
+  /// Connections whose response will turn out to be lost or not when it is sent.
+  var held: [Connection] = []
   var acceptor: Acceptor
   /// What `MHD_add_connection` is called for.
   var adding: Connection?
@@ -93,6 +95,8 @@ final class Loop: @unchecked Sendable {
   func run() {
     thread = pthread_self()
     Self.blockSIGPIPE()
+    cmhd_start_holding()
+    defer { cmhd_stop_holding() }
     let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 256)
     defer { events.deallocate() }
     while true {
@@ -107,6 +111,7 @@ final class Loop: @unchecked Sendable {
       runDirty()
       // Those whose wait a handler has ended meanwhile need no look at the sockets first.
       if resumeReady() { runDirty() }
+      settle()
       cmhd_end_turn()
       if isTickDue {
         isTickDue = false
@@ -213,6 +218,7 @@ final class Loop: @unchecked Sendable {
   }
 
   func closed(_ connection: Connection) {
+    if connection.isHeld { settle() }
     connection.raw = nil
     connection.daemon.connections -= 1
     service.metrics.connections.subtract(1, ordering: .relaxed)
@@ -238,6 +244,7 @@ final class Loop: @unchecked Sendable {
     while connections.contains(where: { if case .none = $0.suspension { false } else { true } }) { resumeReady() }
     for daemon in daemons {
       _ = daemon.run()
+      settle()
       epoll.remove(daemon.epoll)
       daemon.stop()
     }

@@ -1,3 +1,4 @@
+import CMicroHTTPDHooks
 import Glibc
 import Linux
 import Testing
@@ -29,57 +30,233 @@ import Testing
   private let keeper = Keeper()
   private let now = TestServer.head("GET /v1/now"), stay = TestServer.head("GET /v1/stay")
 
+  /// Keeps the loop in a turn of `stayer`'s, which goes on from the one before.
+  private func keep(with stayer: RawClient) throws {
+    let turns = keeper.kept.load(ordering: .acquiring)
+    stayer.send(stay)
+    if turns > keeper.letGo.load(ordering: .relaxed) { keeper.goOn() }
+    try #require(keeper.isKept(turns + 1))
+  }
+
   @Test(arguments: [true, false]) func answersAreHeldBackByTCPAlone(_ isTCP: Bool) throws {
     let folder = try makeTemporaryFolder()
     defer { rmdir(folder) }
     let path = "\(folder)/s"
     let server = try TestServer(keeper.routes, at: [isTCP ? .tcp(host: "127.0.0.1", port: 0) : .unix(path: path)])
     let clients = try (0..<8).map { _ in try server.connect() }
-    // The library sets options of its own, which pushes too, until it has learnt what a connection is like.
-    for client in clients + clients {
-      client.send(now)
-      #expect(client.response()?.text == "now")
-    }
     let stayers = try (0..<3).map { _ in try server.connect() }
-    let isSeen = try (0..<20).contains { _ in try keepsTwoTurns(clients, stayers, isTCP) }
-    #expect(isSeen)
+    for _ in 0..<20 {
+      // A first turn makes the loop busy, the second one is.
+      try keep(with: stayers[0])
+      for client in clients { client.send(now) }
+      try keep(with: stayers[1])
+      #expect(clients.allSatisfy { $0.hasBytes })
+      for client in clients { #expect(client.response()?.text == "now") }
+      for client in clients { client.send(now) }
+      try keep(with: stayers[2])
+      #expect(clients.allSatisfy { $0.hasBytes != isTCP })
+      keeper.goOn()
+      for client in clients { #expect(client.response()?.text == "now") }
+      for client in stayers { #expect(client.response()?.text == "stayed") }
+    }
   }
 
-  /// A first turn makes the loop busy, the second one is. False when it took so long that the kernel may have sent them.
-  private func keepsTwoTurns(_ clients: [RawClient], _ stayers: [RawClient], _ isTCP: Bool) throws -> Bool {
-    var isKept = keeper.kept.load(ordering: .acquiring)
-    func keep(with stayer: RawClient) throws {
-      stayer.send(stay)
-      if isKept > keeper.letGo.load(ordering: .relaxed) { keeper.goOn() }
-      isKept += 1
-      try #require(keeper.isKept(isKept))
+  @Test func thoseWhoHaveGoneMeanwhileAreToldApart() throws {
+    let undelivered = Linux.Mutex<[Int]>([])
+    let give = Route(.get, "/v1/give/{client}", "give") { request in
+      let client = Int(request.parameter(0).text) ?? -1
+      var response = Response.text("given")
+      response.onUndelivered = { undelivered.withLock { $0.append(client) } }
+      return .now(response)
     }
+    let server = try TestServer(keeper.routes + [give])
+    let stayers = try (0..<3).map { _ in try server.connect() }
+    for round in 1...20 {
+      let clients = try (0..<8).map { _ in try server.connect() }
+      try keep(with: stayers[0])
+      for client in clients { client.send(now) }
+      try keep(with: stayers[1])
+      for (index, client) in clients.enumerated() { client.send(TestServer.head("GET /v1/give/\(index)")) }
+      // The answers are held back when they leave.
+      try keep(with: stayers[2])
+      for client in clients[..<3] { client.leave() }
+      keeper.goOn()
+      for client in clients[3...] {
+        let answers = client.read { $0.suffix(5).elementsEqual("given".utf8) }
+        #expect(answers.suffix(5).elementsEqual("given".utf8))
+      }
+      for client in stayers { #expect(client.response()?.text == "stayed") }
+      #expect(eventually { undelivered.withLock { $0.count >= 3 } }, "round \(round)")
+      #expect(undelivered.withLock { $0.sorted() } == [0, 1, 2], "round \(round)")
+      undelivered.withLock { $0 = [] }
+    }
+    #expect(eventually { server.server.metrics.snapshot().connections == 3 })
+  }
+
+  /// While the loop is busy with others, so that most of what there is room for is held back.
+  @Test func whoeverReadsNothingLosesNothing() throws {
+    let handled = Atomic(0), isOver = Atomic(0), count = 2_500
+    let echo = Route(.get, "/v1/echo/{number}", "echo") { request in
+      handled.add(1, ordering: .relaxed)
+      return .now(.text(request.parameter(0).text + String(repeating: ".", count: 2000)))
+    }
+    let server = try TestServer([echo] + keeper.routes)
+    let others = try (0..<8).map { _ in
+      try Thread("other") { [now, address = server.server.addresses[0]] in
+        guard let client = try? RawClient(address) else { return }
+        while isOver.load(ordering: .relaxed) == 0, client.send(now), client.response() != nil {}
+      }
+    }
+    let senders = try (0..<6).map { _ in try server.connect() }
+    let sending = try senders.map { sender in
+      let fd = sender.fd
+      return try Thread("sender") {
+        for index in 0..<count {
+          #expect(RawClient.send(Array(TestServer.head("GET /v1/echo/\(index)").utf8), on: fd))
+        }
+      }
+    }
+    // Until the kernel takes no more.
+    var last = 0
+    #expect(
+      eventually {
+        defer { last = handled.load(ordering: .relaxed) }
+        usleep(100_000)
+        return last > 0 && handled.load(ordering: .relaxed) == last
+      })
+    #expect(last < senders.count * count)
+    for sender in senders {
+      let all = sender.read(seconds: 60) { $0.suffix(2004).starts(with: "\(count - 1).".utf8) }
+      let pieces = String(decoding: all, as: UTF8.self).split(separator: "\r\n\r\n").dropFirst()
+      #expect(pieces.map { Int($0.prefix { $0 != "." }) } == Array(0..<count))
+    }
+    isOver.store(1, ordering: .relaxed)
+    for thread in others + sending { thread.join() }
+  }
+
+  @Test func aConnectionThatIsToBeClosedIsAnsweredFirst() throws {
+    let server = try TestServer(keeper.routes)
+    let stayers = try (0..<2).map { _ in try server.connect() }
+    let clients = try (0..<8).map { _ in try server.connect() }
+    let last = try (0..<8).map { _ in try server.connect() }
     try keep(with: stayers[0])
     for client in clients { client.send(now) }
     try keep(with: stayers[1])
-    #expect(clients.allSatisfy { $0.hasBytes })
-    for client in clients { #expect(client.response()?.text == "now") }
-    for client in clients { client.send(now) }
-    let began = Deadline.now.nanoseconds
-    try keep(with: stayers[2])
-    let answered = clients.map(\.hasBytes)
-    let isQuick = Deadline.now.nanoseconds - began < 150_000_000
-    if isQuick { #expect(answered.allSatisfy { $0 != isTCP }) }
+    for client in last { client.send(TestServer.head("GET /v1/now", "Connection: close\r\n")) }
     keeper.goOn()
-    for client in clients { #expect(client.response()?.text == "now") }
-    for client in stayers { #expect(client.response()?.text == "stayed") }
-    return isQuick
+    for client in last {
+      #expect(client.response()?.text == "now")
+      #expect(client.isClosed(within: 10))
+    }
+  }
+}
+
+/// The same without a server.
+@Suite(.serialized) struct HoldingTests {
+  private let pair: (ours: CInt, theirs: CInt)
+
+  init() throws {
+    var sockets: [CInt] = [0, 0]
+    try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &sockets) == 0)
+    pair = (sockets[0], sockets[1])
   }
 
-  /// The kernel would send them by itself after 200 ms.
-  @Test func theTurnsEndSendsThem() throws {
-    let server = try TestServer(keeper.routes)
-    let clients = try (0..<40).map { _ in try server.connect() }
-    let deadline = Deadline.after(seconds: 10)
-    for _ in 0..<100 {
-      for client in clients { client.send(now) }
-      for client in clients { #expect(client.response()?.text == "now") }
+  /// In a busy turn of this thread's.
+  private func whileBusy(_ body: () -> Void) {
+    cmhd_start_holding()
+    for _ in 0..<4 { #expect(!cmhd_is_busy()) }
+    cmhd_end_turn()
+    #expect(cmhd_is_busy())
+    body()
+    cmhd_stop_holding()
+    close(pair.ours)
+    close(pair.theirs)
+  }
+
+  private func said() -> String? {
+    var bytes = [UInt8](repeating: 0, count: 64)
+    let count = recv(pair.theirs, &bytes, bytes.count, CInt(MSG_DONTWAIT))
+    return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
+  }
+
+  private func say(_ text: String) { #expect(Glibc.send(pair.ours, text, text.utf8.count, 0) == text.utf8.count) }
+
+  @Test func whatIsHeldBackIsSentInOrder() {
+    whileBusy {
+      #expect(cmhd_hold(pair.ours, 100, false))
+      say("one")
+      #expect(said() == nil)
+      #expect(cmhd_is_held(pair.ours))
+      say("two")
+      #expect(said() == "onetwo")
+      #expect(cmhd_send_held() == 0)
+      #expect(said() == nil)
+      cmhd_forget_held()
+      #expect(!cmhd_is_held(pair.ours))
     }
-    #expect(deadline.secondsLeft > 0)
+  }
+
+  @Test func whatTheKernelDoesNotTakeIsLost() {
+    whileBusy {
+      #expect(cmhd_hold(pair.ours, 100, false))
+      say("one")
+      close(pair.theirs)
+      #expect(cmhd_send_held() == 1)
+      #expect(cmhd_is_lost(pair.ours))
+    }
+  }
+
+  @Test(arguments: [true, false]) func whoeverHasGoneIsSentNothingThatMatters(_ matters: Bool) {
+    whileBusy {
+      #expect(cmhd_hold(pair.ours, 100, matters))
+      say("one")
+      shutdown(pair.theirs, CInt(SHUT_WR))
+      #expect(cmhd_send_held() == (matters ? 1 : 0))
+      #expect(cmhd_is_lost(pair.ours) == matters)
+      #expect(said() == (matters ? "" : "one"))
+    }
+  }
+
+  @Test func aSocketThatIsShutDownGetsItFirst() {
+    whileBusy {
+      #expect(cmhd_hold(pair.ours, 100, true))
+      say("one")
+      shutdown(pair.ours, CInt(SHUT_WR))
+      #expect(said() == "one")
+      #expect(said() == "")
+      #expect(cmhd_send_held() == 0)
+    }
+  }
+
+  @Test func thereIsRoomForSoManyAndNoMore() {
+    whileBusy {
+      for _ in 0..<64 {
+        #expect(cmhd_hold(pair.ours, 100, false))
+        say("x")
+      }
+      #expect(!cmhd_hold(pair.ours, 100, false))
+      #expect(cmhd_send_held() == 0)
+      #expect(said() == String(repeating: "x", count: 64))
+      cmhd_forget_held()
+      #expect(!cmhd_hold(pair.ours, 100_000, false))
+      #expect(cmhd_hold(pair.ours, 2048, false))
+    }
+  }
+
+  @Test func aSocketIsDrainedWhenTheOtherKernelHasAll() throws {
+    let listener = try Listener(.tcp(host: "127.0.0.1", port: 0))
+    let client = try RawClient(listener.address)
+    let ours = try system("accept") { accept(listener.fd, nil, nil) }
+    defer {
+      close(ours)
+      listener.close()
+    }
+    let some = [UInt8](repeating: 0, count: 4096)
+    #expect(cmhd_is_drained(ours))
+    while Glibc.send(ours, some, some.count, CInt(MSG_DONTWAIT)) > 0 {}
+    #expect(!cmhd_is_drained(ours))
+    shutdown(ours, CInt(SHUT_WR))
+    #expect(client.isClosed(within: 10))
+    #expect(eventually { cmhd_is_drained(ours) })
   }
 }
