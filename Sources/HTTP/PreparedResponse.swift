@@ -12,6 +12,8 @@ public final class PreparedResponse: @unchecked Sendable {
   /// How many bytes its body has.
   let count: Int
 
+  public static let noContent = PreparedResponse(Response(204))
+
   public init(_ response: Response) {
     original = response.whole
     status = original.status

@@ -38,7 +38,7 @@ public struct Response: Sendable {
     Response(200, contentType: contentType, .bytes(Bytes(text)))
   }
 
-  public static let noContent = Response(204).premade()
+  public static let noContent = Response(PreparedResponse.noContent)
 
   /// One that is ready already. Only its status and `onUndelivered` may be set afterwards, and `with` be called: what else
   /// there is of it is in `prepared`, so that copies of this cost little.

@@ -56,7 +56,7 @@ struct BarrierRoutes: ResourceRoutes {
     try request.noParameters()
     let session = try request.session(commons)
     try core { () throws(CoreError) in try barrier.release(for: session) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func abort(_ request: Request) throws(Problem) -> Answer {
@@ -64,7 +64,7 @@ struct BarrierRoutes: ResourceRoutes {
     try request.noParameters()
     _ = try request.session(commons)
     barrier.abort()
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func reset(_ request: Request) throws(Problem) -> Answer {
@@ -72,7 +72,7 @@ struct BarrierRoutes: ResourceRoutes {
     try request.noParameters()
     _ = try request.session(commons)
     barrier.reset()
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func named(_ request: Request) throws(Problem) -> Barrier {

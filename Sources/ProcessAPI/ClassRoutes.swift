@@ -68,7 +68,7 @@ struct ClassRoutes: Sendable {
     try request.noParameters()
     let made = try find(request)
     try core { () throws(CoreError) in try manager.deleteClass(made) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func find(_ request: Request) throws(Problem) -> ProcessClass {

@@ -58,7 +58,7 @@ struct ConditionRoutes: ResourceRoutes {
       try fields.check()
     }
     try core { () throws(CoreError) in try condition.notify(count ?? 1, for: session) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func notifyAll(_ request: Request) throws(Problem) -> Answer {
@@ -66,7 +66,7 @@ struct ConditionRoutes: ResourceRoutes {
     try request.noParameters()
     let session = try request.session(commons)
     try core { () throws(CoreError) in try condition.notifyAll(for: session) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func named(_ request: Request) throws(Problem) -> Condition {

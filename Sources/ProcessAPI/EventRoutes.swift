@@ -25,7 +25,7 @@ struct EventRoutes: ResourceRoutes {
     try request.noParameters()
     _ = try request.session(commons)
     event.set()
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func clear(_ request: Request) throws(Problem) -> Answer {
@@ -33,7 +33,7 @@ struct EventRoutes: ResourceRoutes {
     try request.noParameters()
     _ = try request.session(commons)
     event.clear()
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func wait(_ request: Request) throws(Problem) -> Answer {

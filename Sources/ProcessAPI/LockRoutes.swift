@@ -64,6 +64,6 @@ extension Lock {
     try core { () throws(CoreError) in
       try release(token: token.map { UInt64($0) }, for: session, force: force)
     }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 }

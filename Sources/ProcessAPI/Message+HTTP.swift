@@ -59,7 +59,7 @@ extension Request {
 
   /// Until when to wait, of an operation that has no other parameters.
   func deadline() throws(Problem) -> Deadline? {
-    if query.isEmpty { return nil }
+    if !hasQuery { return nil }
     var parameters = Parameters(self)
     let deadline = parameters.deadline()
     try parameters.finish()
@@ -75,11 +75,9 @@ extension Message {
 extension Delivery {
   /// Whoever cannot be given it leaves it to the next.
   func response() -> Response {
-    var response =
-      areLines
-      ? messageResponse(
-        .jsonLines, lines, deliveries: others.reduce(first.deliveries) { max($0, $1.deliveries) })
-      : first.response()
+    let deliveries = others.reduce(first.deliveries) { max($0, $1.deliveries) }
+    var response = messageResponse(
+      areLines ? .jsonLines : first.type, areLines ? lines : first.bytes, deliveries: deliveries)
     response.onUndelivered = { self.putBack() }
     return response
   }

@@ -48,7 +48,7 @@ struct PipeRoutes: ResourceRoutes {
     let deadline = try request.deadline()
     let session = try request.session(commons)
     var message: Message? = try request.takeMessage(try request.payloadType())
-    return try request.wait { orPark throws(CoreError) in
+    return try request.wait(atOnce: .noContent) { orPark throws(CoreError) in
       guard let message = message.take() else { preconditionFailure("an attempt is made once") }
       return try end.send(message, for: session, until: deadline, orPark: orPark)
     } _: { isSent throws(Problem) in
@@ -96,7 +96,7 @@ struct PipeRoutes: ResourceRoutes {
     let end = try named(request)
     let session = try request.session(commons)
     try core { () throws(CoreError) in try end.open(for: session) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func close(_ request: Request) throws(Problem) -> Answer {
@@ -107,7 +107,7 @@ struct PipeRoutes: ResourceRoutes {
     try request.checkForce(force)
     let session = try request.session(commons)
     try core { () throws(CoreError) in try end.close(for: session, force: force) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func named(_ request: Request) throws(Problem) -> PipeEnd {

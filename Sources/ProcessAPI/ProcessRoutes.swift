@@ -123,7 +123,7 @@ struct ProcessRoutes: Sendable {
     try request.noParameters()
     let process = try request.process(in: manager)
     try core { () throws(CoreError) in try manager.delete(process) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func start(_ request: Request) throws(Problem) -> Answer {

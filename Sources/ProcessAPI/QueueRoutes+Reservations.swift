@@ -28,7 +28,7 @@ extension QueueRoutes {
   func acknowledge(_ request: Request) throws(Problem) -> Answer {
     let (call, _) = try receipt(request) { _ in }
     try core { () throws(CoreError) in try call.queue.acknowledge(call.receipt, for: call.session) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   func giveBack(_ request: Request) throws(Problem) -> Answer {
@@ -36,13 +36,13 @@ extension QueueRoutes {
     try core { () throws(CoreError) in
       try call.queue.giveBack(call.receipt, for: call.session, delay: delay ?? 0)
     }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   func touch(_ request: Request) throws(Problem) -> Answer {
     let (call, lease) = try receipt(request) { $0.lease() }
     try core { () throws(CoreError) in try call.queue.touch(call.receipt, for: call.session, lease: lease) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 }
 

@@ -57,14 +57,14 @@ struct QueueRoutes: ResourceRoutes {
     let type = try request.payloadType()
     if type.form == .jsonLines {
       let messages = try request.takeLines()
-      return try request.wait { orPark throws(CoreError) in
+      return try request.wait(atOnce: .noContent) { orPark throws(CoreError) in
         try queue.put(all: messages, for: session, until: deadline, orPark: orPark)
       } _: { isPut throws(Problem) in
         try Self.putAnswer(isPut)
       }
     }
     var message: Message? = try request.takeMessage(type)
-    return try request.wait { orPark throws(CoreError) in
+    return try request.wait(atOnce: .noContent) { orPark throws(CoreError) in
       guard let message = message.take() else { preconditionFailure("an attempt is made once") }
       return try queue.put(consume message, for: session, until: deadline, orPark: orPark)
     } _: { isPut throws(Problem) in
@@ -79,14 +79,7 @@ struct QueueRoutes: ResourceRoutes {
 
   private func get(_ request: Request) throws(Problem) -> Answer {
     let queue = try named(request)
-    var limit: Int?
-    var deadline: Deadline?
-    if !request.query.isEmpty {
-      var parameters = Parameters(request)
-      limit = parameters.integer("max", in: 1...10_000)
-      deadline = parameters.deadline()
-      try parameters.finish()
-    }
+    let (limit, deadline) = try Self.limits(request)
     let session = try request.session(commons)
     return try request.wait { orPark throws(CoreError) in
       if let limit { return try queue.get(upTo: limit, for: session, until: deadline, orPark: orPark) }
@@ -95,6 +88,15 @@ struct QueueRoutes: ResourceRoutes {
       guard let delivery else { throw Problem(.stayedEmpty) }
       return delivery.response()
     }
+  }
+
+  private static func limits(_ request: Request) throws(Problem) -> (Int?, Deadline?) {
+    if !request.hasQuery { return (nil, nil) }
+    var parameters = Parameters(request)
+    let limit = parameters.integer("max", in: 1...10_000)
+    let deadline = parameters.deadline()
+    try parameters.finish()
+    return (limit, deadline)
   }
 
   private func peek(_ request: Request) throws(Problem) -> Answer {
@@ -115,7 +117,7 @@ struct QueueRoutes: ResourceRoutes {
     }
     _ = try request.session(commons)
     try core { () throws(CoreError) in try queue.taskDone(count ?? 1) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func join(_ request: Request) throws(Problem) -> Answer {
@@ -136,7 +138,7 @@ struct QueueRoutes: ResourceRoutes {
     let queue = try named(request)
     _ = try request.session(commons)
     queue.close()
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func purge(_ request: Request) throws(Problem) -> Answer {

@@ -4,9 +4,10 @@ import ProcessCore
 
 extension Request {
   /// Answers with what becomes of an attempt: at once when it is settled at once, else when its time has come. `render`
-  /// is given nil when its deadline came first. `onHangUp` is told of a client that went before.
+  /// is given nil when its deadline came first. `onHangUp` is told of a client that went before. `atOnce`: what it would
+  /// render of any success that comes at once.
   func wait<T: Sendable>(
-    for attempt: (_ orPark: () -> Completion<T>) throws(CoreError) -> Attempted<T>,
+    atOnce: PreparedResponse? = nil, for attempt: (_ orPark: () -> Completion<T>) throws(CoreError) -> Attempted<T>,
     onHangUp: (@Sendable () -> Void)? = nil, _ render: @escaping @Sendable (T?) throws(Problem) -> Response
   ) throws(Problem) -> Answer {
     var reply: Reply?
@@ -23,7 +24,9 @@ extension Request {
       }
     }
     switch attempted {
-    case .done(let value): return .now(try render(value))
+    case .done(let value):
+      if let atOnce { return .prepared(atOnce) }
+      return .now(try render(value))
     case .timedOut: return .now(try render(nil))
     case .parked(let ticket):
       guard let reply else { preconditionFailure("an attempt that is parked has asked for its completion") }

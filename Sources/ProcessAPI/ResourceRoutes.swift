@@ -149,7 +149,7 @@ extension ResourceRoutes {
     let item = try find(request)
     try checkOwn(item, request)
     try core { () throws(CoreError) in try resources.delete(item) }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   /// For operations that are called rarely; the others find theirs by what `ProcessManager` has for it.

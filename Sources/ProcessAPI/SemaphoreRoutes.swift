@@ -60,7 +60,7 @@ struct SemaphoreRoutes: ResourceRoutes {
         try semaphore.release(count ?? 1, for: session, force: force)
       }
     }
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func named(_ request: Request) throws(Problem) -> Semaphore {

@@ -6,18 +6,28 @@ import Linux
 /// A look-up takes the name's bytes as they stand in a request, so that it builds no String. A page of a list costs what
 /// the page holds, however many resources there are.
 public final class Registry<Item: Sendable>: Sendable {
-  fileprivate struct Entry: Sendable {
+  fileprivate final class Entry {
     let name: Name
-    let serial: UInt64
+    var serial: UInt64
     /// nil while the name is reserved for an item that is still being made.
     var item: Item?
     /// That item, for whoever asks for it.
     var proposed: Item?
+    /// The name's, which its key points to.
+    private let bytes: Bytes
+
+    init(_ name: Name, serial: UInt64) {
+      self.name = name
+      self.serial = serial
+      bytes = Bytes(name.text)
+    }
+
+    var key: Key { Key(bytes: bytes.buffer) }
   }
 
-  fileprivate struct State: Sendable {
-    /// By the hash of the name's bytes; more than one only where two names collide.
-    var byHash: [Int: [Entry]] = [:]
+  fileprivate struct State {
+    /// No key outlives its entry.
+    var byName: [Key: Entry] = [:]
     /// Serials and names in ascending order of serials; a removed one stays as a gap until half are gaps.
     var order: [(serial: UInt64, name: Name?)] = []
     var gaps = 0
@@ -49,34 +59,33 @@ public final class Registry<Item: Sendable>: Sendable {
         throw CoreError(.alreadyExists, "a \(kind.lowercased()) named '\(name)' exists")
       }
       state.lastSerial += 1
-      state.byHash[hash(name), default: []].append(Entry(name: name, serial: state.lastSerial, item: nil))
+      let entry = Entry(name, serial: state.lastSerial)
+      state.byName[entry.key] = entry
       return name
     }
   }
 
   /// Tells `claimant` the item that a name is reserved for, before others may see it.
   public func propose(_ item: Item, as name: Name) {
-    state.withLock { state in
-      guard let (key, index) = state.find(name) else { return }
-      state.byHash[key]?[index].proposed = item
-    }
+    state.withLock { $0.find(name)?.proposed = item }
   }
 
   /// The item that a name is reserved for and that cannot be seen yet.
   public func claimant(_ name: Name) -> Item? {
-    state.withLock { state in state.find(name).flatMap { key, index in state.byHash[key]?[index].proposed } }
+    state.withLock { $0.find(name)?.proposed }
   }
 
   /// Shows the item under the name that was reserved for it.
   public func publish(_ item: Item, as name: Name) {
     state.withLock { state in
-      guard let (key, index) = state.find(name), var entries = state.byHash[key], entries[index].item == nil else {
+      guard let entry = state.find(name), entry.item == nil else {
         preconditionFailure("only a reserved name can be published")
       }
       // The place in the list is that of the moment in which it can be seen, so that a reader who pages misses none.
       state.lastSerial += 1
-      entries[index] = Entry(name: name, serial: state.lastSerial, item: item)
-      state.byHash[key] = entries
+      entry.serial = state.lastSerial
+      entry.item = item
+      entry.proposed = nil
       state.order.append((state.lastSerial, name))
       state.count += 1
     }
@@ -89,19 +98,7 @@ public final class Registry<Item: Sendable>: Sendable {
   public func withdraw(_ name: Name) { state.withLock { _ = $0.remove(name) } }
 
   public func find(_ name: UnsafeRawBufferPointer) -> Item? {
-    let key = hash(name)
-    return state.withLock { state in
-      guard let entries = state.byHash[key] else { return nil }
-      for entry in entries {
-        var text = entry.name.text
-        let isNamed = text.withUTF8 { utf8 in
-          guard utf8.count == name.count, let a = utf8.baseAddress, let b = name.baseAddress else { return false }
-          return memcmp(a, b, name.count) == 0
-        }
-        if isNamed { return entry.item }
-      }
-      return nil
-    }
+    state.withLock { $0.byName[Key(bytes: name)]?.item }
   }
 
   public func find(_ name: String) -> Item? {
@@ -147,27 +144,28 @@ public final class Registry<Item: Sendable>: Sendable {
   }
 }
 
-private func hash(_ name: UnsafeRawBufferPointer) -> Int {
-  var hasher = Hasher()  // Seeded: a client that chooses names cannot choose collisions.
-  hasher.combine(bytes: name)
-  return hasher.finalize()
-}
+/// A name's bytes, wherever they are. Hashes are seeded: a client that chooses names cannot choose collisions.
+private struct Key: Hashable, @unchecked Sendable {
+  // Sendable: nobody writes to the bytes.
+  let bytes: UnsafeRawBufferPointer
 
-private func hash(_ name: Name) -> Int {
-  var text = name.text
-  return text.withUTF8 { hash(UnsafeRawBufferPointer($0)) }
+  func hash(into hasher: inout Hasher) { hasher.combine(bytes: bytes) }
+
+  static func == (a: Key, b: Key) -> Bool {
+    guard a.bytes.count == b.bytes.count, let one = a.bytes.baseAddress, let other = b.bytes.baseAddress else {
+      return a.bytes.count == b.bytes.count
+    }
+    return memcmp(one, other, a.bytes.count) == 0
+  }
 }
 
 extension Registry.State {
-  fileprivate func find(_ name: Name) -> (key: Int, index: Int)? {
-    let key = hash(name)
-    return byHash[key]?.firstIndex { $0.name == name }.map { (key, $0) }
+  fileprivate func find(_ name: Name) -> Registry.Entry? {
+    var text = name.text
+    return text.withUTF8 { byName[Key(bytes: UnsafeRawBufferPointer($0))] }
   }
 
-  fileprivate func item(_ name: Name?) -> Item? {
-    guard let name, let (key, index) = find(name) else { return nil }
-    return byHash[key]?[index].item
-  }
+  fileprivate func item(_ name: Name?) -> Item? { name.flatMap { find($0)?.item } }
 
   fileprivate mutating func nextName(_ kind: String) -> Name {
     while true {
@@ -178,8 +176,8 @@ extension Registry.State {
   }
 
   fileprivate mutating func remove(_ name: Name) -> Item? {
-    guard let (key, index) = find(name), let entry = byHash[key]?.remove(at: index) else { return nil }
-    if byHash[key]?.isEmpty == true { byHash[key] = nil }
+    guard let entry = find(name) else { return nil }
+    byName[entry.key] = nil
     guard entry.item != nil else { return nil }
     count -= 1
     let place = firstIndex(after: entry.serial - 1)
@@ -192,12 +190,12 @@ extension Registry.State {
     return entry.item
   }
 
-  fileprivate func entries(after serial: UInt64, count: Int) -> [Registry.Entry] {
-    var found: [Registry.Entry] = []
+  fileprivate func entries(after serial: UInt64, count: Int) -> [(name: Name, serial: UInt64, item: Item?)] {
+    var found: [(name: Name, serial: UInt64, item: Item?)] = []
     for place in order[firstIndex(after: serial)...] {
       if found.count == count { break }
-      guard let name = place.name, let (key, index) = find(name), let entry = byHash[key]?[index] else { continue }
-      found.append(entry)
+      guard let name = place.name, let entry = find(name) else { continue }
+      found.append((name, entry.serial, entry.item))
     }
     return found
   }

@@ -44,7 +44,7 @@ struct JobRoutes: Sendable {
     try request.noParameters()
     let (pool, job) = try find(request)
     pool.delete(job)
-    return .now(.noContent)
+    return .prepared(.noContent)
   }
 
   private func result(_ request: Request) throws(Problem) -> Answer {
