@@ -95,11 +95,19 @@ struct Listener: Sendable {
       try withBytes(&address) { (bytes) throws(SystemError) in
         _ = try system("bind") { Glibc.bind(fd.raw, bytes, socklen_t(size)) }
       }
+      if family != AF_UNIX, asked.isLoopback { Self.congestNothing(fd.raw) }
       try system("listen") { listen(fd.raw, 4096) }
       return fd.release()
     } catch {
       throw .system(asked, error)
     }
+  }
+
+  /// What comes by the loopback device cannot be congested, and the plainest way to control that costs the kernel the least;
+  /// every system has it. Accepted sockets are as the listening one.
+  private static func congestNothing(_ fd: CInt) {
+    let name = StaticString("reno")
+    setsockopt(fd, CInt(IPPROTO_TCP), TCP_CONGESTION, name.utf8Start, socklen_t(name.utf8CodeUnitCount))
   }
 }
 
