@@ -2,14 +2,72 @@ import CMicroHTTPD
 import Glibc
 import Linux
 
+/// What the head of a request asks for, and on whose authority: all that is decided by the head alone.
+struct Admission {
+  var verb = Method.get
+  var route = 0
+  var parameters = PathParameters()
+  var sender = Caller.nobody
+  var hasBody = false
+  /// Of the body; nil when it comes in chunks, or there is none.
+  var length: Int?
+  /// The most bytes that the body may have.
+  var limit = 0
+  /// Where in the head the values of `Content-Type` and `Procession-Session` are.
+  var type: Place?
+  var session: Place?
+
+  struct Place {
+    let start: Int
+    let count: Int
+
+    init(_ value: UnsafeRawBufferPointer, in head: UnsafeRawPointer) {
+      start = value.baseAddress.map { $0 - head } ?? 0
+      count = value.count
+    }
+
+    func value(in head: UnsafeRawPointer) -> UnsafeRawBufferPointer {
+      UnsafeRawBufferPointer(start: head + start, count: count)
+    }
+  }
+}
+
 extension Connection {
   /// Decides on a request by its head: whether it is HTTP as we accept it, who sends it, what it is for, and whether its
   /// body may come. What is thrown here is answered before any of the body is read, and closes the connection.
   ///
   /// True when a body is to come.
   func admit(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(Problem) -> Bool {
-    let service = loop.service
+    let head = UnsafeRawPointer(method)
+    guard let known = loop.heads.find(head, of: self) else {
+      let admission = try judge(method, version)
+      loop.heads.note(admission, for: head, cmhd_head_size(raw), of: self)
+      return try apply(admission, head)
+    }
+    return try apply(known.pointee.admission, head)
+  }
+
+  private func apply(_ admission: borrowing Admission, _ head: UnsafeRawPointer) throws(Problem) -> Bool {
     let request = request
+    request.verb = admission.verb
+    request.parameters = admission.parameters
+    request.sender = admission.sender
+    request.length = admission.length
+    request.scannedType = admission.type?.value(in: head)
+    request.scannedSession = admission.session?.value(in: head)
+    route = admission.route
+    if loop.isDraining, routes[route].access != .open { throw Service.draining }
+    deadline = loop.moment(after: limits.body)
+    if case .stream = routes[route].body {
+      try beginUpload()
+    } else if admission.hasBody {
+      body = BodyBuffer(expected: admission.length, limit: admission.limit)
+    }
+    return admission.hasBody
+  }
+
+  private func judge(_ method: UnsafePointer<CChar>, _ version: UnsafePointer<CChar>) throws(Problem) -> Admission {
+    let service = loop.service
     let target = request.target
     let versionBytes = bytes(version)
     var scan = HeaderScan(after: versionBytes)
@@ -17,51 +75,41 @@ extension Connection {
       _ = MHD_get_connection_values_n(raw, .HEADER_KIND, addField, scan)
     }
     let fields = scan
+    let head = UnsafeRawPointer(method)
     let verb = try service.gate.check(
       method: bytes(method), target: target, isWhole: request.isWhole(before: version), version: versionBytes,
-      fields: fields, isUnix: peer.isUnix)
+      fields: fields, isUnix: origin != .network)
     request.verb = verb
-    request.scannedType = fields.contentType
-    request.scannedSession = fields.session
-    guard fields.isWhole(before: UnsafeRawPointer(method) + cmhd_head_size(raw)) else {
-      throw HeaderScan.Fault.gap.problem
-    }
-    if request.pathCount < target.count {
+    guard fields.isWhole(before: head + cmhd_head_size(raw)) else { throw HeaderScan.Fault.gap.problem }
+    if request.targetHasQuery {
       request.parsedQuery = try Query.parse(target.slice(request.pathCount + 1..<target.count))
     }
 
     var parameters = PathParameters()
     let place = service.router.find(request.path, &parameters)
-    request.parameters = parameters
-    let found = place?.route(for: verb)
-    if let known = authenticate(fields, service) {
+    let known = authenticate(fields, service)
+    if let known {
       request.sender = known
-    } else if !(place?.isOpen ?? false) || found.map({ routes[$0].access != .open }) ?? false {
+    } else if !(place?.isOpen ?? false) || place?.route(for: verb).map({ routes[$0].access != .open }) ?? false {
       throw Service.unauthorized
     }
     guard let place else { throw Problem(404, "NoSuchPath", "There is no such path.") }
-    guard let found else {
+    guard let found = place.route(for: verb) else {
       let allow = service.router.allow(place)
       var problem = Problem(405, "MethodNotAllowed", "The path has \(allow).")
       problem.headers.append(("Allow", allow))
       throw problem
     }
     route = found
-    let access = routes[found].access
-    if access == .operatorOnly, request.sender != .operator {
+    if routes[found].access == .operatorOnly, known != .operator {
       throw Problem(403, "Forbidden", "Only the service's operator may do this.")
     }
-    if loop.isDraining, access != .open { throw Service.draining }
     let limit = try routes[found].body.check(
       fields, verb, maxBody: service.options.maxBody, maxMessage: service.options.maxMessage)
-    request.length = fields.contentLength
-    deadline = loop.moment(after: limits.body)
-    if case .stream = routes[route].body {
-      try beginUpload()
-    } else if fields.hasBody {
-      body = BodyBuffer(expected: fields.contentLength, limit: limit)
-    }
-    return fields.hasBody
+    return Admission(
+      verb: verb, route: found, parameters: parameters, sender: known ?? .nobody, hasBody: fields.hasBody,
+      length: fields.contentLength, limit: limit, type: fields.contentType.map { .init($0, in: head) },
+      session: fields.session.map { .init($0, in: head) })
   }
 
   /// The handler decides before the body comes. Without a body it is called all the same.
@@ -81,8 +129,7 @@ extension Connection {
       guard value.count > 7, value.slice(0..<7).equalsIgnoringCase("bearer ") else { return nil }
       return service.tokens.caller(presenting: value.slice(7..<value.count))
     }
-    guard case .unix(let uid, _) = peer, uid == 0 || uid == service.uid else { return nil }
-    return .operator
+    return origin == .owner ? .operator : nil
   }
 }
 

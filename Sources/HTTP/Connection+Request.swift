@@ -11,6 +11,7 @@ extension Connection {
     if !isKnownUniquelyReferenced(&request) { request = Request() }
     if isHeld { loop.settle() }
     request.begin(target)
+    loop.heads.begin(self)
     stage = .head
     began = loop.now
     route = routeCount
@@ -75,7 +76,7 @@ extension Connection {
       defer { request.raw = nil }
       loop.readied = 0
       let decided = try decide()
-      answer = isOthersTurn(decided) ? giveWay(decided) : give(decided)
+      answer = isOthersTurn(decided) ? giveWay(decided) : give(consume decided)
     } catch {
       answer = respond(error.response(to: request.path))
     }
@@ -83,8 +84,8 @@ extension Connection {
     return answer
   }
 
-  private func give(_ answer: Answer) -> MHD_Result {
-    switch answer {
+  private func give(_ answer: consuming Answer) -> MHD_Result {
+    switch consume answer {
     case .now(let response): respond(response)
     case .prepared(let response): respond(response)
     case .parked(let reply): park(reply)
@@ -127,6 +128,10 @@ extension Connection {
   }
 
   private func send(_ response: Response) -> MHD_Result {
+    if let reused = loop.responses.take(response) {
+      reusedResponse = reused.index
+      return queue(reused.raw, response.status, response.count, response.onUndelivered)
+    }
     guard let made = ResponseWriter.make(response, for: self) else {
       loop.note("a response to \(request.path.text) has a header that cannot be sent")
       response.onUndelivered?()
@@ -174,6 +179,10 @@ extension Connection {
       answerWithoutLibrary()
     }
     stage = .idle
+    if let reused = reusedResponse {
+      reusedResponse = nil
+      loop.responses.giveBack(reused)
+    }
     deadline = loop.moment(after: limits.idle)
     if !isDelivered { loop.broken.append(self) }
     if status != 0 {

@@ -15,6 +15,7 @@ final class Connection: @unchecked Sendable {
   /// Why a request that waited is told to wait no longer.
   var lastWord: LastWord?
   let peer: Peer
+  let origin: Origin
   let loop: Loop
   let daemon: Daemon
   /// The library's handle.
@@ -37,11 +38,30 @@ final class Connection: @unchecked Sendable {
   var body: BodyBuffer?
   var upload: Upload?
   var status = 0
+  /// Of its response, when it is one of `Loop.responses`.
+  var reusedResponse: Int?
   var onUndelivered: (@Sendable () -> Void)?
   /// Whether its last response is in `Loop.held`.
   var isHeld = false
   /// At most so many bytes have been sent since the client was known to have all of them, the kernel's own included.
   var unacknowledged = 0
+
+  /// Where it comes from, as far as that decides on what it may do.
+  enum Origin: UInt8 {
+    case network
+    /// A Unix socket, at whose other end is somebody else.
+    case stranger
+    /// A Unix socket, at whose other end is whoever runs the service, or root.
+    case owner
+
+    init(_ peer: Peer, _ service: Service) {
+      guard case .unix(let uid, _) = peer else {
+        self = .network
+        return
+      }
+      self = uid == 0 || uid == service.uid ? .owner : .stranger
+    }
+  }
 
   enum LastWord {
     case maxWait, draining
@@ -74,6 +94,7 @@ final class Connection: @unchecked Sendable {
   init(fd: CInt, peer: Peer, loop: Loop, daemon: Daemon) {
     self.fd = fd
     self.peer = peer
+    origin = Origin(peer, loop.service)
     self.loop = loop
     self.daemon = daemon
     deadline = loop.moment(after: loop.limits.header)

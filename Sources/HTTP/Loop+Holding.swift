@@ -22,7 +22,7 @@ extension Connection {
   func hold(_ count: Int, matters: Bool) -> Bool {
     let isBusy = cmhd_is_busy()
     unacknowledged += count + Self.overhead
-    guard isBusy, count <= Self.largestHeld, !peer.isUnix, hasRoom(for: count) else { return false }
+    guard isBusy, count <= Self.largestHeld, origin == .network, hasRoom(for: count) else { return false }
     if cmhd_hold(fd, count, matters) { return true }
     loop.settle()
     return cmhd_hold(fd, count, matters)

@@ -37,6 +37,8 @@ final class Loop: @unchecked Sendable {
   private var dirty: [Daemon] = []
   /// Connections that the library is closing before their response was whole.
   var broken: [Connection] = []
+  let heads = KnownHeads()
+  let responses = ReusableResponses()
   /// Connections whose response will turn out to be lost or not when it is sent.
   var held: [Connection] = []
   var acceptor: Acceptor

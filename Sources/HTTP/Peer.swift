@@ -54,6 +54,4 @@ public enum Peer: Hashable, Sendable, CustomStringConvertible {
     case .unknown: return "unknown"
     }
   }
-
-  var isUnix: Bool { if case .unix = self { true } else { false } }
 }

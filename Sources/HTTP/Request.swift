@@ -88,6 +88,8 @@ public final class Request {
     return words.count == 1 && words[0].elementsEqual("null".utf8)
   }
 
+  var targetHasQuery: Bool { pathCount < target.count }
+
   var isTooLong: Bool { target.count > HeadLimits.target }
 
   /// Makes the target its own.

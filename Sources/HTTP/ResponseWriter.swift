@@ -7,12 +7,29 @@ enum ResponseWriter {
   /// Nil when a header cannot be sent. The caller releases it with `MHD_destroy_response`.
   static func make(_ response: Response, for connection: Connection?) -> OpaquePointer? {
     guard let raw = body(response.body, connection) else { return nil }
+    return addFields(of: response.contentType, response.headers, to: raw)
+  }
+
+  /// A response with memory of its own, which may be written to while it is not being sent, and is freed with it.
+  static func make(copyOf bytes: Bytes, _ type: String) -> (raw: OpaquePointer, start: UnsafeMutableRawPointer)? {
+    guard let start = malloc(bytes.count) else { return nil }
+    start.copyMemory(from: bytes.start, byteCount: bytes.count)
+    guard let raw = MHD_create_response_from_buffer(bytes.count, start, .RESPMEM_MUST_FREE) else {
+      free(start)
+      return nil
+    }
+    return addFields(of: type, [], to: raw).map { ($0, start) }
+  }
+
+  private static func addFields(
+    of type: String?, _ headers: [(name: String, value: String)], to raw: OpaquePointer
+  ) -> OpaquePointer? {
     var isGood = MHD_add_response_header(raw, "Cache-Control", "no-store") == .YES
     isGood = MHD_add_response_header(raw, "X-Content-Type-Options", "nosniff") == .YES && isGood
-    if let type = response.contentType {
+    if let type {
       isGood = MHD_add_response_header(raw, "Content-Type", type) == .YES && isGood
     }
-    for (name, value) in response.headers { isGood = add(name, value, to: raw) && isGood }
+    for (name, value) in headers { isGood = add(name, value, to: raw) && isGood }
     if isGood { return raw }
     MHD_destroy_response(raw)
     return nil

@@ -20,6 +20,8 @@ public final class Tokens: Sendable {
   }
 
   private let state = Linux.Mutex(State())
+  /// How often it was changed: what was decided before a change counts no more.
+  let changes = Atomic<UInt64>(0)
 
   public init() {}
 
@@ -30,6 +32,7 @@ public final class Tokens: Sendable {
       $0.callers[digest] = caller
       $0.recent = RecentTokens()
     }
+    changes.add(1, ordering: .acquiringAndReleasing)
     return Issued(digest: digest)
   }
 
@@ -38,6 +41,7 @@ public final class Tokens: Sendable {
       $0.callers.removeValue(forKey: token.digest)
       $0.recent = RecentTokens()
     }
+    changes.add(1, ordering: .acquiringAndReleasing)
   }
 
   /// Whose token it is, nil when it is nobody's.

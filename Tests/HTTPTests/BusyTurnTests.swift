@@ -1,3 +1,4 @@
+import CLinux
 import CMicroHTTPDHooks
 import Glibc
 import Linux

@@ -25,6 +25,26 @@ import Testing
     #expect(response["server"] == nil)
   }
 
+  /// The library's own, which asks a function of ours what day it is.
+  @Test func aDateIsThatOfItsSecond() throws {
+    for second in [0, 0, 1_700_000_000, 1_700_000_000, 951_782_400, -1, 1_700_000_000, 4_102_444_799, 4_102_444_799] {
+      var second = time_t(second)
+      var parts = tm()
+      #expect(gmtime_r(&second, &parts) != nil)
+      #expect(timegm(&parts) == second)
+    }
+    let server = try TestServer(Self.routes)
+    let before = time(nil)
+    let date = try #require(try server.request("GET /v1/things/apple")?["date"])
+    let possible = (before...time(nil)).map { second in
+      var text = [CChar](repeating: 0, count: 64)
+      var second = second
+      strftime(&text, text.count, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&second))
+      return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+    #expect(possible.contains(date))
+  }
+
   @Test func anOpenRouteNeedsNoToken() throws {
     let server = try TestServer(Self.routes)
     let client = try server.connect()

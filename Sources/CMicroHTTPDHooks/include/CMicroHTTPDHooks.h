@@ -1,5 +1,5 @@
 // Hooks that libmicrohttpd has no option for. It calls its public functions and the C library's through the dynamic linker,
-// which finds those of the program first: six of them are defined here and call the real ones.
+// which finds those of the program first: eight of them are defined here and call the real ones.
 #ifndef PROCESSION_CMICROHTTPDHOOKS_H
 #define PROCESSION_CMICROHTTPDHOOKS_H
 
@@ -18,6 +18,10 @@ void cmhd_set_refusal(cmhd_refusal refusal);
 
 /// MHD_queue_response for all but the library.
 bool cmhd_queue_response(struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response);
+
+/// What the thread received last, if that was on `socket`: how many bytes, and where the library has them. They are told once:
+/// what is asked again, or was received before something else, is 0 bytes.
+size_t cmhd_take_received(int socket, const void **start);
 
 // What a thread answers in a busy turn is sent at the turn's end. A client that is quicker than we are sleeps after each
 // answer, and waking it costs us more than the rest of a send: it sleeps less if several clients' answers come at once.

@@ -1,0 +1,149 @@
+import CMicroHTTPDHooks
+import Glibc
+import Linux
+
+/// The heads of requests that a loop has let in last: clients send the same few again and again, and the same bytes are decided
+/// on in the same way.
+///
+/// What else a decision depends on is a part of `KnownHead`, or is looked at each time.
+final class KnownHeads {
+  private static let count = 256
+  /// Longer ones are rare, and judged each time.
+  private static let longest = 1024
+
+  private let places: UnsafeMutablePointer<KnownHead>
+  /// The head that was begun last.
+  private let current: UnsafeMutablePointer<Current>
+  private let copy: UnsafeMutableRawPointer
+  private let seed = UInt64.random(in: .min ... .max)
+
+  private struct Current {
+    var socket: CInt = -1
+    var start: UnsafeRawPointer?
+    var count = 0
+    var hash: UInt64 = 0
+    var changes: UInt64 = 0
+    var isKnown = false
+  }
+
+  init() {
+    places = .allocate(capacity: Self.count)
+    places.initialize(repeating: KnownHead(), count: Self.count)
+    current = .allocate(capacity: 1)
+    current.initialize(to: Current())
+    copy = .allocate(byteCount: Self.longest, alignment: 16)
+  }
+
+  deinit {
+    places.deinitialize(count: Self.count)
+    places.deallocate()
+    current.deinitialize(count: 1)
+    current.deallocate()
+    copy.deallocate()
+  }
+
+  /// The library has read the request line and edited it, always in the same way. The rest is still as it came, if it came
+  /// with it.
+  func begin(_ connection: Connection) {
+    var start: UnsafeRawPointer?
+    let received = cmhd_take_received(connection.fd, &start)
+    current.pointee.socket = -1
+    // Queries are edited, and mostly differ.
+    guard received > 0, let start, !connection.request.targetHasQuery else { return }
+    guard let size = Self.headSize(start, Swift.min(received, Self.longest)) else { return }
+    let head = UnsafeRawBufferPointer(start: start, count: size)
+    let hash = hash(head)
+    current.pointee.socket = connection.fd
+    current.pointee.start = start
+    current.pointee.count = size
+    current.pointee.hash = hash
+    let changes = connection.loop.service.tokens.changes.load(ordering: .acquiring)
+    current.pointee.changes = changes
+    current.pointee.isKnown = KnownHead.isSame(
+      places + place(hash), head, hash, changes, connection.origin)
+    if !current.pointee.isKnown { copy.copyMemory(from: start, byteCount: size) }
+  }
+
+  /// What was decided on the head that the library has at `start`, until another one is noted; nil when it is not known.
+  func find(_ start: UnsafeRawPointer, of connection: Connection) -> UnsafePointer<KnownHead>? {
+    isCurrent(start, connection) && current.pointee.isKnown ? UnsafePointer(places + place(current.pointee.hash)) : nil
+  }
+
+  /// That the head at `start`, which is not known, was let in.
+  func note(_ admission: Admission, for start: UnsafeRawPointer, _ count: Int, of connection: Connection) {
+    guard isCurrent(start, connection), count == current.pointee.count else { return }
+    places[place(current.pointee.hash)] = KnownHead(
+      Bytes(copying: UnsafeRawBufferPointer(start: copy, count: count)), current.pointee.hash,
+      current.pointee.changes, connection.origin, admission)
+  }
+
+  private func isCurrent(_ start: UnsafeRawPointer, _ connection: Connection) -> Bool {
+    current.pointee.socket == connection.fd && current.pointee.start == start
+  }
+
+  private func place(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (Self.count - 1) }
+
+  /// Sixteen bytes at once; of a head, which has more. Nobody outside can tell what it comes to, and it finds the place alone:
+  /// bytes are compared with bytes.
+  private func hash(_ head: UnsafeRawBufferPointer) -> UInt64 {
+    var hash = seed
+    func add(at index: Int) {
+      let first = head.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let second = head.loadUnaligned(fromByteOffset: index + 8, as: UInt64.self)
+      let (high, low) = (first ^ hash).multipliedFullWidth(by: second ^ 0x9e37_79b9_7f4a_7c15)
+      hash = high ^ low
+    }
+    var index = 0
+    while index + 16 <= head.count {
+      add(at: index)
+      index += 16
+    }
+    add(at: head.count - 16)
+    return hash
+  }
+
+  /// How many bytes there are up to the empty line, and with it; nil when it is not there.
+  private static func headSize(_ start: UnsafeRawPointer, _ count: Int) -> Int? {
+    var index = 0
+    while let end = memchr(start + index, 13, count - index) {
+      index = UnsafeRawPointer(end) - start
+      guard index + 4 <= count else { return nil }
+      if UnsafeRawPointer(end).loadUnaligned(as: UInt32.self) == UInt32(littleEndian: 0x0a0d_0a0d) {
+        return index + 4 < 16 ? nil : index + 4
+      }
+      index += 1
+    }
+    return nil
+  }
+}
+
+/// A head that was let in; at first none is.
+struct KnownHead {
+  private var bytes = Bytes.empty
+  private var hash: UInt64 = 0
+  /// `Tokens.changes` before it was judged.
+  private var changes: UInt64 = 0
+  private var origin = Connection.Origin.network
+  private(set) var admission = Admission()
+
+  init() {}
+
+  init(
+    _ bytes: Bytes, _ hash: UInt64, _ changes: UInt64, _ origin: Connection.Origin, _ admission: Admission
+  ) {
+    self.bytes = bytes
+    self.hash = hash
+    self.changes = changes
+    self.origin = origin
+    self.admission = admission
+  }
+
+  /// By its address, so that nothing of it is copied.
+  static func isSame(
+    _ known: UnsafePointer<KnownHead>, _ head: UnsafeRawBufferPointer, _ hash: UInt64, _ changes: UInt64,
+    _ origin: Connection.Origin
+  ) -> Bool {
+    known.pointee.hash == hash && known.pointee.changes == changes && known.pointee.origin == origin
+      && known.pointee.bytes.buffer.equals(head)
+  }
+}
