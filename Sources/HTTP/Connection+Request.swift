@@ -18,7 +18,7 @@ extension Connection {
     status = 0
     isHungUp = false
     deadline = loop.moment(after: limits.header)
-    loop.metrics.inFlight.pointee.wrappingAdd(1, ordering: .relaxed)
+    loop.metrics.begin()
   }
 
   /// A callback of the library's that can do nothing but go on or cut the connection.
@@ -166,7 +166,7 @@ extension Connection {
   /// The request is over: `isDelivered` is whether the kernel has taken all of the response.
   func complete(isDelivered: Bool) {
     let metrics = loop.metrics
-    metrics.inFlight.pointee.wrappingSubtract(1, ordering: .relaxed)
+    metrics.end()
     switch stage {
     case .parked(let reply): if !reply.hangUp() { reply.take()?.onUndelivered?() }
     case .next(.now(let response)): response.onUndelivered?()

@@ -12,7 +12,7 @@ final class Loop: @unchecked Sendable {
   let limits: Limits
   let routes: UnsafePointer<Route>
   let routeCount: Int
-  let metrics: RequestMetrics
+  let metrics: LoopMetrics
   let epoll: Epoll
   /// Watches suspended connections: of thousands that hang up at once a few are taken at a time, between the others.
   let hangUps: Epoll
@@ -47,12 +47,14 @@ final class Loop: @unchecked Sendable {
   private var limiter = LineLimiter()
   private var isComplaintExpected = false
 
-  init(_ service: Service, _ listeners: [Listener], hosting guest: Guest?) throws(SystemError) {
+  init(
+    _ service: Service, _ listeners: [Listener], _ metrics: LoopMetrics, hosting guest: Guest?
+  ) throws(SystemError) {
     self.service = service
     limits = service.limits
     routes = UnsafePointer(service.router.rows)
     routeCount = service.router.count
-    metrics = service.metrics
+    self.metrics = metrics
     self.guest = guest
     epoll = try Epoll()
     hangUps = try Epoll()

@@ -1,54 +1,21 @@
 import Linux
-import Glibc
 
 /// What the server counts. Each number is exact; a snapshot is not one moment.
-public final class RequestMetrics: @unchecked Sendable {
-  // Sendable: the cells are atomics, and the pointers to them do not change.
-
+public final class RequestMetrics: Sendable {
   /// Upper bounds of the latency histogram's buckets, in seconds; one more bucket has no bound.
   public static let bounds = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
   ]
 
-  private static let statuses = 600
   private let routes: Int
-  private let counts: UnsafeMutablePointer<Atomic<UInt64>>
-  private let buckets: UnsafeMutablePointer<Atomic<UInt64>>
-  private let sums: UnsafeMutablePointer<Atomic<UInt64>>
-  private let nanosecondBounds = RequestMetrics.bounds.map { UInt64($0 * 1e9) }
-
+  let loops: [LoopMetrics]
   let connections = Atomic(0)
-  let inFlight: UnsafeMutablePointer<Atomic<Int>>
   private let parked = Atomic(0)
 
   /// The last of the `routes` + 1 rows is for requests that reached no route.
-  init(routes: Int) {
+  init(routes: Int, loops: Int) {
     self.routes = routes
-    func cells<Value>(_ count: Int) -> UnsafeMutablePointer<Atomic<Value>> {
-      // An atomic zero is zero bytes, and `calloc` does not touch the pages of routes that nobody calls.
-      guard let cells = calloc(count, MemoryLayout<Atomic<Value>>.stride) else { preconditionFailure("no memory") }
-      return cells.bindMemory(to: Atomic<Value>.self, capacity: count)
-    }
-    inFlight = cells(1)
-    counts = cells((routes + 1) * RequestMetrics.statuses)
-    buckets = cells((routes + 1) * (RequestMetrics.bounds.count + 1))
-    sums = cells(routes + 1)
-  }
-
-  deinit {
-    free(inFlight)
-    free(counts)
-    free(buckets)
-    free(sums)
-  }
-
-  func record(route: Int, status: Int, nanoseconds: UInt64) {
-    counts[route * RequestMetrics.statuses + Swift.min(Swift.max(status, 0), RequestMetrics.statuses - 1)]
-      .wrappingAdd(1, ordering: .relaxed)
-    var bucket = 0
-    while bucket < nanosecondBounds.count, nanoseconds > nanosecondBounds[bucket] { bucket += 1 }
-    buckets[route * (nanosecondBounds.count + 1) + bucket].wrappingAdd(1, ordering: .relaxed)
-    sums[route].wrappingAdd(nanoseconds, ordering: .relaxed)
+    self.loops = (0..<loops).map { _ in LoopMetrics(rows: routes + 1) }
   }
 
   /// False, and nothing is added, when there are `limit` already.
@@ -83,18 +50,18 @@ public final class RequestMetrics: @unchecked Sendable {
   public func snapshot() -> Snapshot {
     var rows: [Snapshot.Row] = []
     for route in 0...routes {
-      let width = nanosecondBounds.count + 1
-      let buckets = (0..<width).map { self.buckets[route * width + $0].load(ordering: .relaxed) }
+      func sum(_ count: (LoopMetrics) -> UInt64) -> UInt64 { loops.reduce(0) { $0 &+ count($1) } }
+      let buckets = (0..<LoopMetrics.buckets).map { bucket in sum { $0.latencies(route: route, bucket: bucket) } }
       guard buckets.contains(where: { $0 > 0 }) else { continue }
-      let counts = (0..<RequestMetrics.statuses).compactMap { status -> (status: Int, count: UInt64)? in
-        let count = self.counts[route * RequestMetrics.statuses + status].load(ordering: .relaxed)
+      let counts = (0..<LoopMetrics.statuses).compactMap { status -> (status: Int, count: UInt64)? in
+        let count = sum { $0.count(route: route, status: status) }
         return count > 0 ? (status, count) : nil
       }
-      let sum = Double(sums[route].load(ordering: .relaxed)) / 1e9
-      rows.append(Snapshot.Row(route: route < routes ? route : nil, counts: counts, buckets: buckets, sum: sum))
+      let seconds = Double(sum { $0.sum(route: route) }) / 1e9
+      rows.append(Snapshot.Row(route: route < routes ? route : nil, counts: counts, buckets: buckets, sum: seconds))
     }
     return Snapshot(
       connections: connections.load(ordering: .relaxed), parked: parked.load(ordering: .relaxed),
-      inFlight: inFlight.pointee.load(ordering: .relaxed), rows: rows)
+      inFlight: loops.reduce(0) { $0 + $1.inFlight }, rows: rows)
   }
 }

@@ -5,7 +5,7 @@ public struct Response: Sendable {
   public var status: Int
   /// The media type of the body; nil when there is none.
   public var contentType: String?
-  public var headers: [(name: String, value: String)] = []
+  public var headers: [(name: String, value: String)]
   public var body: Body
   /// Called when the kernel did not take all of the response: the connection broke before, or the client had gone already, be
   /// it while the request waited. In the latter case by whoever sends the reply, else on the loop. That the kernel took it is
@@ -24,10 +24,15 @@ public struct Response: Sendable {
     case stream(any BodySource)
   }
 
-  public init(_ status: Int, contentType: String? = nil, _ body: Body = .none) {
+  public init(
+    _ status: Int, contentType: String? = nil, _ body: Body = .none, headers: [(name: String, value: String)] = [],
+    onUndelivered: (@Sendable () -> Void)? = nil
+  ) {
     self.status = status
     self.contentType = contentType
+    self.headers = headers
     self.body = body
+    self.onUndelivered = onUndelivered
   }
 
   public static func json(_ bytes: Bytes, status: Int = 200) -> Response {

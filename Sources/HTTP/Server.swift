@@ -39,8 +39,8 @@ public final class Server: Sendable {
     }
     do {
       var loops: [Loop] = []
-      for index in 0..<Swift.max(service.options.loops, 1) {
-        loops.append(try Loop(service, listeners, hosting: index == 0 ? guest : nil))
+      for (index, metrics) in service.metrics.loops.enumerated() {
+        loops.append(try Loop(service, listeners, metrics, hosting: index == 0 ? guest : nil))
       }
       for (index, loop) in loops.enumerated() {
         let thread = try Thread("http-\(index)") { loop.run() }

@@ -21,7 +21,7 @@ final class Service: Sendable {
     self.observer = observer
     router = Router(routes)
     gate = Gate(hosts: options.hosts, origins: options.origins)
-    metrics = RequestMetrics(routes: routes.count)
+    metrics = RequestMetrics(routes: routes.count, loops: Swift.max(options.loops, 1))
   }
 
   static let unauthorized = problem(

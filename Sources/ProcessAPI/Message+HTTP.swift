@@ -75,11 +75,9 @@ extension Message {
 extension Delivery {
   /// Whoever cannot be given it leaves it to the next.
   func response() -> Response {
-    let deliveries = others.reduce(first.deliveries) { max($0, $1.deliveries) }
-    var response = messageResponse(
-      areLines ? .jsonLines : first.type, areLines ? lines : first.bytes, deliveries: deliveries)
-    response.onUndelivered = { self.putBack() }
-    return response
+    messageResponse(
+      areLines ? .jsonLines : first.type, areLines ? lines : first.bytes,
+      deliveries: others.reduce(first.deliveries) { max($0, $1.deliveries) }, onUndelivered: { self.putBack() })
   }
 
   private var lines: Bytes {
@@ -97,8 +95,10 @@ extension Delivery {
 }
 
 /// `deliveries`: how often somebody was given the message before, or of several the one of them that this is most of.
-private func messageResponse(_ type: ContentType, _ bytes: Bytes, deliveries: Int) -> Response {
-  var response = Response(200, contentType: type.text, .bytes(bytes))
-  if deliveries > 0 { response.headers.append(("Procession-Deliveries", String(deliveries))) }
-  return response
+private func messageResponse(
+  _ type: ContentType, _ bytes: Bytes, deliveries: Int, onUndelivered: (@Sendable () -> Void)? = nil
+) -> Response {
+  Response(
+    200, contentType: type.text, .bytes(bytes),
+    headers: deliveries > 0 ? [("Procession-Deliveries", String(deliveries))] : [], onUndelivered: onUndelivered)
 }
