@@ -6,7 +6,7 @@ import Linux
 /// on in the same way.
 ///
 /// What else a decision depends on is a part of `KnownHead`, or is looked at each time.
-final class KnownHeads {
+struct KnownHeads: ~Copyable {
   private static let count = 256
   /// Longer ones are rare, and judged each time.
   private static let longest = 1024

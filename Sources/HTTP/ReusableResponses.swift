@@ -4,7 +4,7 @@ import Linux
 
 /// The library's responses that a loop has sent last, for the next of the same type and length: making one takes the library a
 /// dozen allocations.
-final class ReusableResponses {
+struct ReusableResponses: ~Copyable {
   private static let count = 128
   /// Longer ones would keep more memory than they save time.
   private static let longest = 1024
