@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static int shut_down(int socket, int how) { return (int)syscall(SYS_shutdown, so
 
 enum {
   MOST_HELD = 64,
+  MOST_PROMISED = 16,
   // Fewer in a turn are sent at once: their clients are not kept waiting.
   FEWEST_HELD = 4,
   // More than the library has room for.
@@ -38,11 +40,16 @@ struct held {
   bool matters, is_sent, is_lost;
 };
 
+struct promise {
+  int socket;
+  bool matters;
+};
+
 struct turn {
-  unsigned responses, count;
-  bool is_busy, is_next;
-  /// What `cmhd_hold` was called with.
-  struct held next;
+  unsigned responses, count, promises;
+  bool is_busy;
+  /// What `cmhd_hold` was called with and is not sent yet. Mostly it is sent next; a socket that is not ready may take turns.
+  struct promise promised[MOST_PROMISED];
   struct held held[MOST_HELD];
   size_t filled;
   char bytes[ROOM];
@@ -72,10 +79,27 @@ turn->is_busy = turn->responses >= FEWEST_HELD;
 }
 
 bool cmhd_hold(int socket, size_t count, bool matters) {
-  if (turn == NULL || turn->count == MOST_HELD || count > ROOM - LONGEST_HEAD - turn->filled) return false;
-  turn->next = (struct held){.socket = socket, .matters = matters};
-  turn->is_next = true;
+  if (turn == NULL || turn->count == MOST_HELD || turn->promises == MOST_PROMISED ||
+      turn->filled + count > ROOM - LONGEST_HEAD)
+    return false;
+  turn->promised[turn->promises++] = (struct promise){socket, matters};
   return true;
+}
+
+/// Whether something was promised to the socket, and what; it is no longer then.
+static bool take_promise(int socket, struct promise *promise) {
+  for (unsigned i = 0; turn != NULL && i < turn->promises; i++) {
+    if (turn->promised[i].socket != socket) continue;
+    *promise = turn->promised[i];
+    turn->promised[i] = turn->promised[--turn->promises];
+    return true;
+  }
+  return false;
+}
+
+void cmhd_forget_socket(int socket) {
+  struct promise promise;
+  take_promise(socket, &promise);
 }
 
 static struct held *find_held(int socket) {
@@ -96,7 +120,6 @@ void cmhd_forget_held(void) {
   if (turn == NULL) return;
   turn->count = 0;
   turn->filled = 0;
-  turn->is_next = false;
 }
 
 /// Marks those lost whose client has gone: the kernel would take the response all the same, and nobody would ever know.
@@ -142,23 +165,31 @@ static void send_first(int socket) {
   }
 }
 
-/// The place for `count` bytes that are held back; NULL when they are not to be.
-static char *hold(int socket, size_t count) {
-  if (turn == NULL || !turn->is_next || turn->next.socket != socket || count > ROOM - turn->filled) {
+/// Where `count` bytes are to go, in place of the socket; NULL when they are to be sent at once. False when they are lost.
+static bool hold(int socket, size_t count, char **place) {
+  struct promise promise;
+  *place = NULL;
+  if (!take_promise(socket, &promise)) {
     send_first(socket);
-    return NULL;
+    return true;
   }
-  turn->is_next = false;
-  struct held *held = &turn->held[turn->count++];
-  *held = turn->next;
-  held->start = turn->bytes + turn->filled;
-  held->count = count;
+  struct held held = {.socket = socket, .count = count, .matters = promise.matters};
+  if (turn->count == MOST_HELD || count > ROOM - turn->filled) {
+    send_first(socket);
+    ask(&held, 1);
+    if (held.is_lost) errno = ECONNRESET;
+    return !held.is_lost;
+  }
+  *place = turn->bytes + turn->filled;
+  held.start = *place;
+  turn->held[turn->count++] = held;
   turn->filled += count;
-  return turn->bytes + turn->filled - count;
+  return true;
 }
 
 ssize_t send(int socket, const void *bytes, size_t count, int flags) {
-  char *place = hold(socket, count);
+  char *place;
+  if (!hold(socket, count, &place)) return -1;
   if (place == NULL) return send_bytes(socket, bytes, count, flags);
   memcpy(place, bytes, count);
   return (ssize_t)count;
@@ -167,7 +198,8 @@ ssize_t send(int socket, const void *bytes, size_t count, int flags) {
 ssize_t sendmsg(int socket, const struct msghdr *message, int flags) {
   size_t count = 0;
   for (size_t i = 0; i < message->msg_iovlen; i++) count += message->msg_iov[i].iov_len;
-  char *place = hold(socket, count);
+  char *place;
+  if (!hold(socket, count, &place)) return -1;
   if (place == NULL) return send_message(socket, message, flags);
   for (size_t i = 0; i < message->msg_iovlen; place += message->msg_iov[i++].iov_len)
     memcpy(place, message->msg_iov[i].iov_base, message->msg_iov[i].iov_len);

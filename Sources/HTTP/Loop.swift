@@ -223,6 +223,7 @@ final class Loop: @unchecked Sendable {
 
   func closed(_ connection: Connection) {
     if connection.isHeld { settle() }
+    cmhd_forget_socket(connection.fd)
     connection.raw = nil
     connection.daemon.connections -= 1
     service.metrics.connections.subtract(1, ordering: .relaxed)

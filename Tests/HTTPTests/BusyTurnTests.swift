@@ -229,6 +229,52 @@ import Testing
     }
   }
 
+  /// A socket that was not ready when its turn came.
+  @Test func whatIsSentLaterIsHeldBackLater() {
+    whileBusy {
+      #expect(cmhd_hold(pair.ours, 100, true))
+      #expect(cmhd_send_held() == 0)
+      cmhd_forget_held()
+      cmhd_end_turn()
+      say("one")
+      #expect(said() == nil)
+      #expect(cmhd_is_held(pair.ours))
+      shutdown(pair.theirs, CInt(SHUT_WR))
+      #expect(cmhd_send_held() == 1)
+      #expect(cmhd_is_lost(pair.ours))
+      cmhd_forget_held()
+      // The next connection by that number has nothing to do with it.
+      #expect(cmhd_hold(pair.ours, 100, true))
+      cmhd_forget_socket(pair.ours)
+      #expect(Glibc.send(pair.ours, "x", 1, CInt(MSG_NOSIGNAL)) == -1)
+      #expect(!cmhd_is_held(pair.ours))
+    }
+  }
+
+  @Test func whatHasNoRoomAfterAllIsAskedForAtOnce() {
+    whileBusy {
+      #expect(cmhd_hold(pair.ours, 100, true))
+      shutdown(pair.theirs, CInt(SHUT_WR))
+      let much = [UInt8](repeating: 0, count: 100_000)
+      #expect(Glibc.send(pair.ours, much, much.count, CInt(MSG_DONTWAIT)) == -1)
+      #expect(said() == nil)
+    }
+  }
+
+  @Test func longHeadsHaveRoomToo() {
+    whileBusy {
+      let response = [UInt8](repeating: 0, count: 16384 + 2048)
+      var count = 0
+      while cmhd_hold(pair.ours, 2048, true) {
+        count += 1
+        #expect(Glibc.send(pair.ours, response, response.count, CInt(MSG_DONTWAIT)) == response.count)
+        #expect(said() == nil)
+      }
+      #expect(count == 5)
+      cmhd_forget_held()
+    }
+  }
+
   @Test func thereIsRoomForSoManyAndNoMore() {
     whileBusy {
       for _ in 0..<64 {

@@ -35,12 +35,15 @@ void cmhd_stop_holding(void);
 /// response, which it counts.
 bool cmhd_is_busy(void);
 
-/// Holds back what the library sends next on `socket`: a head and `count` bytes. Of a client that `matters` it is looked for
-/// whether it has closed its side before it is sent.
+/// Holds back what the library sends next on `socket`, be it in another turn: a head and `count` bytes. Of a client that
+/// `matters` it is looked for whether it has closed its side before anything is sent.
 ///
 /// False when there is no room for it until `cmhd_send_held`. The kernel must have room for it for sure: what it does not take
 /// later is lost.
 bool cmhd_hold(int socket, size_t count, bool matters);
+
+/// To be called before the library closes a socket.
+void cmhd_forget_socket(int socket);
 
 /// Whether a part of what was sent on `socket` since `cmhd_forget_held` is held back, or was.
 bool cmhd_is_held(int socket);
