@@ -16,7 +16,7 @@ extension Connection {
     stage = .refused
     status = problem.status
     code = UInt32(status)
-    deadline = loop.moment(after: limits.reading(response.count))
+    deadline = loop.moment(after: limits.reading(response.count ?? 0))
     if !isBegun { loop.metrics.record(route: routeCount, status: status, nanoseconds: 0) }
     return ResponseWriter.make(response, for: self)
   }

@@ -141,12 +141,11 @@ extension Connection {
       return cut()
     }
     defer { MHD_destroy_response(made) }
-    if case .stream = response.body { expectMuch() }
     return queue(made, response.status, response.count, response.onUndelivered)
   }
 
   private func queue(
-    _ response: OpaquePointer, _ status: Int, _ count: Int, _ onUndelivered: (@Sendable () -> Void)?
+    _ response: OpaquePointer, _ status: Int, _ count: Int?, _ onUndelivered: (@Sendable () -> Void)?
   ) -> MHD_Result {
     stage = .responding
     let isToBeHeld = hold(count, matters: onUndelivered != nil)
@@ -159,7 +158,7 @@ extension Connection {
       self.onUndelivered = onUndelivered
     }
     self.status = status
-    deadline = loop.moment(after: limits.reading(count))
+    deadline = loop.moment(after: limits.reading(count ?? 0))
     return cmhd_queue_response(raw, UInt32(status), response) ? .YES : .NO
   }
 

@@ -18,18 +18,19 @@ extension Connection {
   private static let room = 16384
   private static let overhead = 1024
 
-  /// Whether a response of `count` bytes without its head is to be held back.
-  func hold(_ count: Int, matters: Bool) -> Bool {
+  /// Whether a response of `count` bytes without its head is to be held back; nil: nobody knows yet how many they are.
+  func hold(_ count: Int?, matters: Bool) -> Bool {
     let isBusy = cmhd_is_busy()
+    guard let count else {
+      unacknowledged = .max / 2
+      return false
+    }
     unacknowledged += count + Self.overhead
     guard isBusy, count <= Self.largestHeld, origin == .network, hasRoom(for: count) else { return false }
     if cmhd_hold(fd, count, matters) { return true }
     loop.settle()
     return cmhd_hold(fd, count, matters)
   }
-
-  /// A body of unknown length is to come.
-  func expectMuch() { unacknowledged = .max / 2 }
 
   /// A client that sends request upon request and reads no response fills the kernel.
   private func hasRoom(for count: Int) -> Bool {

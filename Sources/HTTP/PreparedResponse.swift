@@ -19,7 +19,7 @@ public final class PreparedResponse: @unchecked Sendable {
     status = original.status
     onUndelivered = original.onUndelivered
     raw = ResponseWriter.make(original, for: nil)
-    count = original.count
+    count = original.count ?? 0
   }
 
   deinit { if let raw { MHD_destroy_response(raw) } }

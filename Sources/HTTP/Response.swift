@@ -71,12 +71,13 @@ public struct Response: Sendable {
     return response
   }
 
-  /// How many bytes its body has, as far as that is known.
-  var count: Int {
+  /// How many bytes its body has; nil of a stream.
+  var count: Int? {
     switch body {
     case .bytes(let bytes): bytes.count
     case .file(_, _, _, let count): count
-    case .none, .stream: 0
+    case .none: 0
+    case .stream: nil
     }
   }
 }
