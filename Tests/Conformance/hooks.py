@@ -3,9 +3,11 @@ processes that it makes up shall run, so that what follows meets a process in ea
 
 import itertools
 import json
+import pathlib
 import urllib.parse
 
 import schemathesis
+import yaml
 
 SECONDS = 0.2
 
@@ -87,8 +89,21 @@ def make_it_work(case):
         case.body.update(processes=1, worker=worker)
 
 
+DOCUMENT = yaml.safe_load((pathlib.Path(__file__).parents[2] / "openapi.yaml").read_text())
+
+
+def takes_timeout(operation, path):
+    parameters = operation.get("parameters", []) + DOCUMENT["paths"][path].get("parameters", [])
+    return any(parameter.get("$ref") == "#/components/parameters/Timeout" for parameter in parameters)
+
+
 # What waits until something happens, unless it is given a timeout.
-WAITING = ("/join", "/stdin", "/acquire", "/wait", "/pause", "/get", "/put", "/reserve", "/send", "/recv", "/poll")
+WAITING = {
+    (method.upper(), path)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+    if method != "parameters" and takes_timeout(operation, path)
+}
 
 
 def shortened(value):
@@ -108,10 +123,13 @@ def tame(body):
 
 def hurry(body):
     """A task that fails may be tried a million times, a day apart. And workers of made-up programs answer nothing: several items
-    in turn have to be over before schemathesis gives up on the stream of their results."""
-    body["timeout"] = min(body.get("timeout") or 0.3, 0.3)
-    body["retries"] = min(body.get("retries") or 0, 1)
-    body["backoff"] = min(body.get("backoff") or 0, 0.1)
+    in turn have to be over before schemathesis gives up on the stream of their results. What is wrong stays wrong."""
+    for name, most in (("timeout", 0.3), ("retries", 1), ("backoff", 0.1)):
+        value = body.get(name)
+        if value is None and name == "timeout":
+            body[name] = most
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and value > most:
+            body[name] = most
 
 
 # What gives tasks to a pool and waits for them.
@@ -123,7 +141,7 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, dict):
         tame(case.body)
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
-    if is_valid and case.operation.path.endswith(TASKS) and isinstance(case.body, dict):
+    if case.operation.path.endswith(TASKS) and isinstance(case.body, dict):
         hurry(case.body)
     if is_valid and case.operation.path in ("/v1/processes", "/v1/processes/{name}") and isinstance(case.body, dict):
         make_it_run(case)
@@ -145,8 +163,9 @@ def before_call(context, case, kwargs):
     if is_valid and case.operation.path in ("/v1/queues", "/v1/queues/{name}") and isinstance(case.body, dict):
         case.body.pop("max_bytes", None)
     # One that is wrong stays wrong.
-    if case.operation.path.endswith(WAITING) and isinstance(case.query, dict):
-        case.query["timeout"] = shortened(case.query.get("timeout", SECONDS))
+    if (case.operation.method.upper(), case.operation.path) in WAITING and (case.query is None or isinstance(case.query, dict)):
+        query = case.query or {}
+        case.query = {**query, "timeout": shortened(query.get("timeout", SECONDS))}
     # Nothing that is made up shall end the service.
     if case.operation.path == "/v1/signals/handlers/{signal}" and isinstance(case.body, dict) and case.body.get("action") == "drain":
         case.body["action"] = "default"
