@@ -23,6 +23,9 @@ struct answer {
 
 static struct answer plain, after_body;
 
+/// As much as the service has for the largest head that it takes: HeadLimits.connectionMemory.
+enum { connection_memory = 2048 + 8192 + 64 * 64 + 1024 };
+
 static enum MHD_Result handle(
     void *context, struct MHD_Connection *connection, const char *target, const char *method, const char *version,
     const char *data, size_t *size, void **slot) {
@@ -86,7 +89,7 @@ int main(int count, char **arguments) {
   struct MHD_Daemon *daemon = MHD_start_daemon(
       MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
       NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_LIMIT, 16384u,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)8192, MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)connection_memory, MHD_OPTION_END);
   if (daemon == NULL) errx(1, "libmicrohttpd does not start");
   int listener = listen_on(atoi(arguments[1]));
   int epoll = epoll_create1(EPOLL_CLOEXEC);
