@@ -56,7 +56,8 @@ let package = Package(
       name: "ProcessCoreTests", dependencies: ["ProcessCore", "Linux", "CLinux", "MemoryProbe"], swiftSettings: swift),
     .testTarget(name: "JSONCodecTests", dependencies: ["JSONCodec", "Linux"], swiftSettings: swift),
     .testTarget(
-      name: "HTTPTests", dependencies: ["HTTP", "JSONCodec", "Linux", "CLinux", logging], swiftSettings: swift),
+      name: "HTTPTests", dependencies: ["HTTP", "CMicroHTTPDHooks", "JSONCodec", "Linux", "CLinux", logging],
+      swiftSettings: swift),
     .testTarget(
       name: "ProcessAPITests", dependencies: ["ProcessAPI", "ProcessCore", "HTTP", "JSONCodec", "Linux"],
       swiftSettings: swift),

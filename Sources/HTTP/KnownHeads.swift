@@ -83,8 +83,7 @@ struct KnownHeads: ~Copyable {
 
   private func place(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (Self.count - 1) }
 
-  /// Sixteen bytes at once; of a head, which has more. Nobody outside can tell what it comes to, and it finds the place alone:
-  /// bytes are compared with bytes.
+  /// Sixteen bytes at once; of a head, which has more. Seeded, so that nobody outside can tell what it comes to.
   private func hash(_ head: UnsafeRawBufferPointer) -> UInt64 {
     var hash = seed
     func add(at index: Int) {
@@ -138,7 +137,8 @@ struct KnownHead {
     self.admission = admission
   }
 
-  /// By its address, so that nothing of it is copied.
+  /// By its address, so that nothing of it is copied. Bytes are compared only where the hash of all is the same, so that the
+  /// time that it takes tells nothing of a token.
   static func isSame(
     _ known: UnsafePointer<KnownHead>, _ head: UnsafeRawBufferPointer, _ hash: UInt64, _ changes: UInt64,
     _ origin: Connection.Origin
