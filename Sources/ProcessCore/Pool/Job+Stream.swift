@@ -104,16 +104,13 @@ extension Pool {
     let isOver = decide { state, errands -> Bool in
       let book = job.book
       guard book.isActive, book.isOpen else { return false }
-      let wasEmpty = book.work.isEmpty
       let count = book.work.feed(items)
       book.room?.hold(book.work.heldBytes)
       book.left += count
       state.queuedTasks += count
       if isLast { book.isOpen = false }
-      if wasEmpty, count > 0 {
-        state.queue.append(job)
-        state.dispatch(&errands)
-      }
+      state.enqueue(job)
+      state.dispatch(&errands)
       guard book.left == 0, isLast else { return false }
       state.drop(job)
       state.finish(&errands)
@@ -130,8 +127,7 @@ extension Pool {
   /// There is room for the results of a job again.
   func goOn(_ job: Job) {
     decide { state, errands in
-      guard job.book.isActive, !job.book.work.isEmpty, !state.queue.contains(where: { $0 === job }) else { return }
-      state.queue.append(job)
+      state.enqueue(job)
       state.dispatch(&errands)
     }
   }

@@ -1,3 +1,4 @@
+import DequeModule
 public import Linux
 
 /// One submission to a pool, and what comes of it; Python's `AsyncResult`. May be used from any thread.
@@ -86,6 +87,10 @@ final class JobBook: @unchecked Sendable {
   // Sendable: touched under the pool's lock alone.
   /// Tasks that are neither handed out nor made yet.
   var work: Work
+  /// Tasks that failed and are to be tried again, before more is handed out.
+  var again: Deque<PoolTask> = []
+  /// Whether it has its place in the pool's queue.
+  var isQueued = false
   /// Tasks that are not finished, those that are still to be made included.
   var left: Int
   /// Bytes of the client's that it holds.
@@ -97,6 +102,8 @@ final class JobBook: @unchecked Sendable {
   var isActive = true
   /// How long its tasks take, in nanoseconds: a mean in which the last ones count most.
   var duration: UInt64?
+
+  var hasWork: Bool { !again.isEmpty || !work.isEmpty }
 
   init(_ work: Work, bytes: Int, isOpen: Bool, room: StreamRoom?) {
     self.work = work

@@ -31,7 +31,7 @@ final class RetryAlarm: Alarm, @unchecked Sendable {
   override func ring() {
     pool.decide { state, errands in
       guard let task = state.delayed.removeValue(forKey: task) else { return }
-      state.returned.append(task)
+      state.tryAgain(task)
       state.dispatch(&errands)
     }
   }

@@ -51,18 +51,32 @@ extension PoolState {
       if task.job.book.isActive { return task }
     }
     while let job = queue.popFirst() {
-      lastTask += 1
-      guard job.book.isActive, job.book.room?.isFull != true, let task = job.book.work.next(lastTask, of: job) else {
-        continue
-      }
-      job.book.room?.handOut(task.items.count)
-      job.book.room?.hold(job.book.work.heldBytes)
+      job.book.isQueued = false
+      guard job.book.isActive, let task = next(of: job) else { continue }
       queuedTasks -= 1
-      // Jobs take turns, so that a long one does not keep a short one waiting.
-      if !job.book.work.isEmpty { queue.append(job) }
+      enqueue(job)
       return task
     }
     return nil
+  }
+
+  private mutating func next(of job: Job) -> PoolTask? {
+    let book = job.book
+    // What is tried again has its room already.
+    if let task = book.again.popFirst() { return task }
+    guard book.room?.isFull != true else { return nil }
+    lastTask += 1
+    guard let task = book.work.next(lastTask, of: job) else { return nil }
+    book.room?.handOut(task.items.count)
+    book.room?.hold(book.work.heldBytes)
+    return task
+  }
+
+  /// Jobs take turns, so that a long one, or one that fails and is tried again for ever, does not keep a short one waiting.
+  mutating func enqueue(_ job: Job) {
+    guard job.book.isActive, !job.book.isQueued, job.book.hasWork else { return }
+    job.book.isQueued = true
+    queue.append(job)
   }
 
   private mutating func give(_ task: PoolTask, to worker: PoolWorker, _ errands: inout PoolErrands) {

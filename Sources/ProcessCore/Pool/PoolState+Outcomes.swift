@@ -1,3 +1,4 @@
+import DequeModule
 import Linux
 
 /// What becomes of tasks and jobs.
@@ -28,12 +29,19 @@ extension PoolState {
     task.hasTimedOut = false
     queuedTasks += 1
     guard job.call.backoff > 0 else {
-      returned.append(task)
+      tryAgain(task)
       return true
     }
     delayed[task.id] = task
     errands.retries.append((task.id, job.call.backoff * Double(1 << min(task.attempts - 1, 20))))
     return true
+  }
+
+  /// A task that failed is handed out again when it is its job's turn.
+  mutating func tryAgain(_ task: PoolTask) {
+    guard task.job.book.isActive else { return queuedTasks -= 1 }
+    task.job.book.again.append(task)
+    enqueue(task.job)
   }
 
   /// A task has an outcome. True when its job is over with that.
@@ -53,15 +61,16 @@ extension PoolState {
     guard job.book.isActive else { return }
     job.book.isActive = false
     active[ObjectIdentifier(job)] = nil
-    queuedTasks -= job.book.work.count
+    queuedTasks -= job.book.work.count + job.book.again.count
     queuedBytes -= job.book.bytes
     job.book.work = Work.nothing
+    job.book.again = []
   }
 
   mutating func add(_ job: Job) {
     active[ObjectIdentifier(job)] = job
     queuedTasks += job.book.left
     queuedBytes += job.book.bytes
-    queue.append(job)
+    enqueue(job)
   }
 }

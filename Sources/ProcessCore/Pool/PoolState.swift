@@ -48,7 +48,7 @@ struct PoolState {
 
   /// Jobs that have tasks to hand out, in turn.
   var queue: Deque<Job> = []
-  /// Tasks that came back, before all others.
+  /// Tasks that came back before they were begun, before all others.
   var returned: Deque<PoolTask> = []
   /// Tasks that wait for another try.
   var delayed: [UInt64: PoolTask] = [:]

@@ -8,9 +8,12 @@ import Testing
 
   init() throws { pools = try PoolsUnderTest() }
 
-  private func stream(_ pool: Pool, _ function: String, _ input: JobInput, isOrdered: Bool) throws -> Job {
+  private func stream(
+    _ pool: Pool, _ function: String, _ input: JobInput, isOrdered: Bool, retries: Int = 0
+  ) throws -> Job {
     var call = ProcessCore.Call(.map, function, json: ByteSlice(Bytes(function)))
     call.stopsOnError = false
+    call.retries = retries
     return try pool.submit(call, input, .stream(isOrdered: isOrdered), listed: true)
   }
 
@@ -47,6 +50,16 @@ import Testing
     let pool = try pools.make(2)
     let items = (0..<30).map { "\($0):11" }
     #expect(try indices(stream(pool, "killat", .items(ItemList(items), chunk: 1), isOrdered: true)) == Array(0..<30))
+  }
+
+  /// What is tried again needs no room: its item has it already.
+  @Test func whatIsTriedAgainComesThroughAFullStream() throws {
+    let pool = try pools.make(2)
+    let items = (0..<10_000).map(String.init)
+    let job = try stream(pool, "fail", .items(ItemList(items), chunk: 7), isOrdered: true, retries: 2)
+    #expect(eventually { job.progress.done >= StreamRoom.limit && pool.workers.allSatisfy { $0.state == .idle } })
+    #expect(try indices(job) == Array(0..<10_000))
+    #expect(pool.snapshot.queued == 0)
   }
 
   /// What is handed out and not fetched is bounded, and goes on when somebody fetches.

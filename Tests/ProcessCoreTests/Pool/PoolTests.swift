@@ -129,6 +129,30 @@ import Testing
     #expect(kind { _ = try pool.call("fail", "x") { $0.retries = 2 }.value() } == .taskError(json: "x"))
   }
 
+  /// Else one task that fails at once and may be tried a million times has the worker for itself.
+  @Test(arguments: ["fail", "exit"])
+  func whatIsTriedAgainTakesTurns(_ function: String) throws {
+    let pool = try pools.make(1)
+    let failing = try pool.call(function, "1") { $0.retries = 1_000_000 }
+    #expect(try pool.call("echo", "x").value() == "x")
+    #expect(try pool.map("echo", numbers(20), chunk: 1).values() == "[" + numbers(20).joined(separator: ",") + "]")
+    #expect(!failing.progress.isOver)
+    #expect(failing.cancel())
+    #expect(eventually { pool.workers.allSatisfy { $0.state == .idle } && pool.snapshot.queued == 0 })
+  }
+
+  @Test func aCancelledJobIsNotTriedAgain() throws {
+    let pool = try pools.make(1)
+    let failing = try pool.call("fail", "x") {
+      $0.retries = 1000
+      $0.backoff = 0.05
+    }
+    #expect(eventually { pool.snapshot.queued == 1 && pool.workers.allSatisfy { $0.state == .idle } })
+    #expect(failing.cancel())
+    #expect(eventually { pool.snapshot.queued == 0 })
+    #expect(try pool.call("echo", "x").value() == "x")
+  }
+
   // MARK: Limits
 
   @Test func whatWaitsIsLimited() throws {
