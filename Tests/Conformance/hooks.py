@@ -175,3 +175,9 @@ def before_call(context, case, kwargs):
     if case.operation.path.endswith("/stop") and isinstance(case.body, dict):
         if case.body.get("grace", 0) is not None:
             case.body["grace"] = shortened(case.body.get("grace", SECONDS))
+
+
+@schemathesis.hook
+def after_network_error(context, case, request):
+    """The summary names the operation alone, and a request that nobody answered cannot be looked for in the service's answers."""
+    print(f"no answer: {request.method} {request.url} {request.body!r}", flush=True)
