@@ -74,7 +74,7 @@ bool cmhd_is_busy(void) {
 
 void cmhd_end_turn(void) {
   if (turn == NULL) return;
-turn->is_busy = turn->responses >= FEWEST_HELD;
+  turn->is_busy = turn->responses >= FEWEST_HELD;
   turn->responses = 0;
 }
 
