@@ -39,31 +39,30 @@ extension Connection {
   /// True when a body is to come.
   func admit(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(Problem) -> Bool {
     let head = UnsafeRawPointer(method)
-    guard let known = loop.heads.find(head, of: self) else {
-      let admission = try judge(method, version)
-      loop.heads.note(admission, for: head, cmhd_head_size(raw), of: self)
-      return try apply(admission, head)
-    }
-    return try apply(known.pointee.admission, head)
+    if let known = loop.heads.find(head, of: self) { return try apply(known, head) }
+    var admission = try judge(method, version)
+    loop.heads.note(admission, for: head, cmhd_head_size(raw), of: self)
+    return try apply(&admission, head)
   }
 
-  private func apply(_ admission: borrowing Admission, _ head: UnsafeRawPointer) throws(Problem) -> Bool {
+  /// `place` is where the admission is, of which nothing is copied that is not asked for.
+  private func apply(_ place: UnsafePointer<Admission>, _ head: UnsafeRawPointer) throws(Problem) -> Bool {
     let request = request
-    request.verb = admission.verb
-    request.parameters = admission.parameters
-    request.sender = admission.sender
-    request.length = admission.length
-    request.scannedType = admission.type?.value(in: head)
-    request.scannedSession = admission.session?.value(in: head)
-    route = admission.route
+    request.verb = place.pointee.verb
+    request.parameters = place.pointee.parameters
+    request.sender = place.pointee.sender
+    request.length = place.pointee.length
+    request.scannedType = place.pointee.type?.value(in: head)
+    request.scannedSession = place.pointee.session?.value(in: head)
+    route = place.pointee.route
     if loop.isDraining, routes[route].access != .open { throw Service.draining }
     deadline = loop.moment(after: limits.body)
     if case .stream = routes[route].body {
       try beginUpload()
-    } else if admission.hasBody {
-      body = BodyBuffer(expected: admission.length, limit: admission.limit)
+    } else if place.pointee.hasBody {
+      body = BodyBuffer(expected: place.pointee.length, limit: place.pointee.limit)
     }
-    return admission.hasBody
+    return place.pointee.hasBody
   }
 
   private func judge(_ method: UnsafePointer<CChar>, _ version: UnsafePointer<CChar>) throws(Problem) -> Admission {

@@ -12,6 +12,8 @@ struct KnownHeads: ~Copyable {
   private static let longest = 1024
 
   private let places: UnsafeMutablePointer<KnownHead>
+  /// What was decided on each.
+  private let admissions: UnsafeMutablePointer<Admission>
   /// The head that was begun last.
   private let current: UnsafeMutablePointer<Current>
   private let copy: UnsafeMutableRawPointer
@@ -29,6 +31,8 @@ struct KnownHeads: ~Copyable {
   init() {
     places = .allocate(capacity: Self.count)
     places.initialize(repeating: KnownHead(), count: Self.count)
+    admissions = .allocate(capacity: Self.count)
+    admissions.initialize(repeating: Admission(), count: Self.count)
     current = .allocate(capacity: 1)
     current.initialize(to: Current())
     copy = .allocate(byteCount: Self.longest, alignment: 16)
@@ -37,6 +41,8 @@ struct KnownHeads: ~Copyable {
   deinit {
     places.deinitialize(count: Self.count)
     places.deallocate()
+    admissions.deinitialize(count: Self.count)
+    admissions.deallocate()
     current.deinitialize(count: 1)
     current.deallocate()
     copy.deallocate()
@@ -65,16 +71,19 @@ struct KnownHeads: ~Copyable {
   }
 
   /// What was decided on the head that the library has at `start`, until another one is noted; nil when it is not known.
-  func find(_ start: UnsafeRawPointer, of connection: Connection) -> UnsafePointer<KnownHead>? {
-    isCurrent(start, connection) && current.pointee.isKnown ? UnsafePointer(places + place(current.pointee.hash)) : nil
+  func find(_ start: UnsafeRawPointer, of connection: Connection) -> UnsafePointer<Admission>? {
+    guard isCurrent(start, connection), current.pointee.isKnown else { return nil }
+    return UnsafePointer(admissions + place(current.pointee.hash))
   }
 
   /// That the head at `start`, which is not known, was let in.
   func note(_ admission: Admission, for start: UnsafeRawPointer, _ count: Int, of connection: Connection) {
     guard isCurrent(start, connection), count == current.pointee.count else { return }
-    places[place(current.pointee.hash)] = KnownHead(
+    let place = place(current.pointee.hash)
+    places[place] = KnownHead(
       Bytes(copying: UnsafeRawBufferPointer(start: copy, count: count)), current.pointee.hash,
-      current.pointee.changes, connection.origin, admission)
+      current.pointee.changes, connection.origin)
+    admissions[place] = admission
   }
 
   private func isCurrent(_ start: UnsafeRawPointer, _ connection: Connection) -> Bool {
@@ -123,18 +132,14 @@ struct KnownHead {
   /// `Tokens.changes` before it was judged.
   private var changes: UInt64 = 0
   private var origin = Connection.Origin.network
-  private(set) var admission = Admission()
 
   init() {}
 
-  init(
-    _ bytes: Bytes, _ hash: UInt64, _ changes: UInt64, _ origin: Connection.Origin, _ admission: Admission
-  ) {
+  init(_ bytes: Bytes, _ hash: UInt64, _ changes: UInt64, _ origin: Connection.Origin) {
     self.bytes = bytes
     self.hash = hash
     self.changes = changes
     self.origin = origin
-    self.admission = admission
   }
 
   /// By its address, so that nothing of it is copied. Bytes are compared only where the hash of all is the same, so that the
