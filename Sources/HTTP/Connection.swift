@@ -38,6 +38,8 @@ final class Connection: @unchecked Sendable {
   var body: BodyBuffer?
   var upload: Upload?
   var status = 0
+  /// In `Loop.heads`.
+  var recentHeads = RecentHeads()
   /// Of its response, when it is one of `Loop.responses`.
   var reusedResponse: Int?
   var onUndelivered: (@Sendable () -> Void)?

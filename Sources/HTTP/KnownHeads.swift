@@ -22,10 +22,12 @@ struct KnownHeads: ~Copyable {
   private struct Current {
     var socket: CInt = -1
     var start: UnsafeRawPointer?
+    var place = 0
+    var isKnown = false
+    // Of one that is not known.
     var count = 0
     var hash: UInt64 = 0
     var changes: UInt64 = 0
-    var isKnown = false
   }
 
   init() {
@@ -56,30 +58,46 @@ struct KnownHeads: ~Copyable {
     current.pointee.socket = -1
     // Queries are edited, and mostly differ.
     guard received > 0, let start, !connection.request.targetHasQuery else { return }
-    guard let size = Self.headSize(start, Swift.min(received, Self.longest)) else { return }
-    let head = UnsafeRawBufferPointer(start: start, count: size)
-    let hash = hash(head)
+    let changes = connection.loop.service.tokens.changes.load(ordering: .acquiring)
+    if let place = recall(connection, UnsafeRawBufferPointer(start: start, count: received), changes) {
+      current.pointee.isKnown = true
+      current.pointee.place = place
+    } else {
+      guard let size = Self.headSize(start, Swift.min(received, Self.longest)) else { return }
+      let head = UnsafeRawBufferPointer(start: start, count: size)
+      let hash = hash(head)
+      let place = Int(truncatingIfNeeded: hash) & (Self.count - 1)
+      current.pointee.isKnown = KnownHead.isSame(places + place, head, hash, changes, connection.origin)
+      current.pointee.place = place
+      current.pointee.count = size
+      current.pointee.hash = hash
+      current.pointee.changes = changes
+      if !current.pointee.isKnown { copy.copyMemory(from: start, byteCount: size) }
+    }
     current.pointee.socket = connection.fd
     current.pointee.start = start
-    current.pointee.count = size
-    current.pointee.hash = hash
-    let changes = connection.loop.service.tokens.changes.load(ordering: .acquiring)
-    current.pointee.changes = changes
-    current.pointee.isKnown = KnownHead.isSame(
-      places + place(hash), head, hash, changes, connection.origin)
-    if !current.pointee.isKnown { copy.copyMemory(from: start, byteCount: size) }
+    connection.recentHeads.note(current.pointee.place)
+  }
+
+  /// Where the head is, if it is one of those that the client sent last: it need not be looked for then.
+  private func recall(_ connection: Connection, _ received: UnsafeRawBufferPointer, _ changes: UInt64) -> Int? {
+    func isThere(_ place: Int) -> Bool {
+      KnownHead.isBegin(places + place, of: received, changes, connection.origin)
+    }
+    let recent = connection.recentHeads
+    return isThere(recent.beforeLast) ? recent.beforeLast : isThere(recent.last) ? recent.last : nil
   }
 
   /// What was decided on the head that the library has at `start`, until another one is noted; nil when it is not known.
   func find(_ start: UnsafeRawPointer, of connection: Connection) -> UnsafePointer<Admission>? {
     guard isCurrent(start, connection), current.pointee.isKnown else { return nil }
-    return UnsafePointer(admissions + place(current.pointee.hash))
+    return UnsafePointer(admissions + current.pointee.place)
   }
 
   /// That the head at `start`, which is not known, was let in.
   func note(_ admission: Admission, for start: UnsafeRawPointer, _ count: Int, of connection: Connection) {
     guard isCurrent(start, connection), count == current.pointee.count else { return }
-    let place = place(current.pointee.hash)
+    let place = current.pointee.place
     places[place] = KnownHead(
       Bytes(copying: UnsafeRawBufferPointer(start: copy, count: count)), current.pointee.hash,
       current.pointee.changes, connection.origin)
@@ -89,8 +107,6 @@ struct KnownHeads: ~Copyable {
   private func isCurrent(_ start: UnsafeRawPointer, _ connection: Connection) -> Bool {
     current.pointee.socket == connection.fd && current.pointee.start == start
   }
-
-  private func place(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (Self.count - 1) }
 
   /// Sixteen bytes at once; of a head, which has more. Seeded, so that nobody outside can tell what it comes to.
   private func hash(_ head: UnsafeRawBufferPointer) -> UInt64 {
@@ -151,4 +167,41 @@ struct KnownHead {
     known.pointee.hash == hash && known.pointee.changes == changes && known.pointee.origin == origin
       && known.pointee.bytes.buffer.equals(head)
   }
+
+  /// Whether it is what `received` begins with. All of its bytes are compared, whatever they are, so that the time that it
+  /// takes tells nothing of a token that somebody else sent on the same connection.
+  static func isBegin(
+    _ known: UnsafePointer<KnownHead>, of received: UnsafeRawBufferPointer, _ changes: UInt64,
+    _ origin: Connection.Origin
+  ) -> Bool {
+    let count = known.pointee.bytes.count
+    guard count >= 16, count <= received.count, known.pointee.changes == changes, known.pointee.origin == origin else {
+      return false
+    }
+    let head = UnsafeRawPointer(known.pointee.bytes.start)
+    guard let start = received.baseAddress else { return false }
+    var difference = SIMD2<UInt64>()
+    func add(at index: Int) {
+      difference |=
+        head.loadUnaligned(fromByteOffset: index, as: SIMD2<UInt64>.self)
+        ^ start.loadUnaligned(fromByteOffset: index, as: SIMD2<UInt64>.self)
+    }
+    var index = 0
+    while index + 16 <= count {
+      add(at: index)
+      index += 16
+    }
+    add(at: count - 16)
+    return difference[0] | difference[1] == 0
+  }
+}
+
+/// Where the two heads are that came last on a connection: clients say the same again, or two things in turn.
+struct RecentHeads {
+  private var places: (UInt8, UInt8) = (0, 0)
+
+  var beforeLast: Int { Int(places.0) }
+  var last: Int { Int(places.1) }
+
+  mutating func note(_ place: Int) { places = (places.1, UInt8(truncatingIfNeeded: place)) }
 }

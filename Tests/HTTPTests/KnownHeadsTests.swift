@@ -96,6 +96,37 @@ import Testing
     ask(client, known + "ab", "operator POST x - - - ab")
   }
 
+  /// Wherever it is, on a connection on which the other head came before.
+  @Test func eachByteCounts() throws {
+    let server = try TestServer(routes)
+    for index in TestServer.token.indices {
+      let client = try server.connect()
+      for _ in 0..<2 { ask(client, head() + "ab", nil) }
+      var token = TestServer.token
+      token.replaceSubrange(index...index, with: token[index] == "x" ? "y" : "x")
+      ask(client, head(token: token) + "ab", status: 401, nil)
+    }
+    let client = try server.connect()
+    for count in 0..<40 {
+      let pad = "X-Pad: \(String(repeating: "p", count: count))\r\n"
+      for _ in 0..<2 { ask(client, head("POST /v1/echo/x", pad) + "ab", "operator POST x - - - ab") }
+      ask(client, head("POST /v1/echo/x", pad, length: 3) + "abc", "operator POST x - - - abc")
+      ask(client, head("PUT /v1/echo/xy", pad) + "ab", "put")
+    }
+  }
+
+  @Test func aTokenThatIsTakenBackCountsNoMoreWhereItWasUsed() throws {
+    let tokens = Tokens()
+    let token = tokens.add("first", for: .operator)
+    let server = Server(options: .init(), routes: routes, tokens: tokens)
+    try server.start([.tcp(host: "127.0.0.1", port: 0)])
+    defer { server.stop(by: .after(seconds: 2)) }
+    let client = try RawClient(server.addresses[0])
+    for _ in 0..<5 { ask(client, head(token: "first") + "ab", "operator POST x - - - ab") }
+    tokens.remove(token)
+    ask(client, head(token: "first") + "ab", status: 401, nil)
+  }
+
   @Test func aTokenThatIsTakenBackCountsNoMore() throws {
     let tokens = Tokens()
     tokens.add("first", for: .operator)
