@@ -217,6 +217,10 @@ public final class Monitor<State: ~Copyable>: Sendable {
 
   /// Tries the parked attempts until none can proceed: one that succeeds may have changed what another waits for.
   private func retry(_ guarded: inout Guarded) -> [Waiter<State>] {
+    guarded.lanes.contains { !$0.isEmpty } ? proceed(&guarded) : []
+  }
+
+  private func proceed(_ guarded: inout Guarded) -> [Waiter<State>] {
     var finished: [Waiter<State>] = []
     var isSettled = false
     while !isSettled {
