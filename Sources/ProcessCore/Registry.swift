@@ -28,6 +28,8 @@ public final class Registry<Item: Sendable>: Sendable {
   fileprivate struct State {
     /// No key outlives its entry.
     var byName: [Key: Entry] = [:]
+    /// The one that was found last: one resource is mostly asked for many times in a row, and a hash costs more than a look.
+    var latest: Entry?
     /// Serials and names in ascending order of serials; a removed one stays as a gap until half are gaps.
     var order: [(serial: UInt64, name: Name?)] = []
     var gaps = 0
@@ -98,7 +100,7 @@ public final class Registry<Item: Sendable>: Sendable {
   public func withdraw(_ name: Name) { state.withLock { _ = $0.remove(name) } }
 
   public func find(_ name: UnsafeRawBufferPointer) -> Item? {
-    state.withLock { $0.byName[Key(bytes: name)]?.item }
+    state.withLock { $0.find(Key(bytes: name))?.item }
   }
 
   public func find(_ name: String) -> Item? {
@@ -165,6 +167,13 @@ extension Registry.State {
     return text.withUTF8 { byName[Key(bytes: UnsafeRawBufferPointer($0))] }
   }
 
+  fileprivate mutating func find(_ key: Key) -> Registry.Entry? {
+    if let latest, latest.key == key { return latest }
+    guard let entry = byName[key] else { return nil }
+    latest = entry
+    return entry
+  }
+
   fileprivate func item(_ name: Name?) -> Item? { name.flatMap { find($0)?.item } }
 
   fileprivate mutating func nextName(_ kind: String) -> Name {
@@ -178,6 +187,7 @@ extension Registry.State {
   fileprivate mutating func remove(_ name: Name) -> Item? {
     guard let entry = find(name) else { return nil }
     byName[entry.key] = nil
+    if latest === entry { latest = nil }
     guard entry.item != nil else { return nil }
     count -= 1
     let place = firstIndex(after: entry.serial - 1)
