@@ -1,6 +1,7 @@
 """What schemathesis has to be told about this service: where a request may wait, it shall not wait for long, and some of the
 processes that it makes up shall run, so that what follows meets a process in each of its states."""
 
+import atexit
 import itertools
 import json
 import pathlib
@@ -132,8 +133,9 @@ def hurry(body):
             body[name] = most
 
 
-# What gives tasks to a pool and waits for them.
+# What gives tasks to a pool, and waits for them or leaves that to others.
 TASKS = ("/apply", "/map", "/starmap", "/imap", "/imap_unordered")
+TASKS += tuple(f"{path}_async" for path in TASKS)
 
 
 @schemathesis.hook
@@ -147,11 +149,12 @@ def before_call(context, case, kwargs):
         make_it_run(case)
     if is_valid and case.operation.path in ("/v1/pools", "/v1/pools/{name}") and isinstance(case.body, dict):
         make_it_work(case)
-    # A worker's output goes on for as long as it lives.
-    if case.operation.path.endswith("/workers/{worker}/output") and (case.query is None or isinstance(case.query, dict)):
+    # A worker's output goes on for as long as it lives, and a process's for as long as nobody starts it. Its events, which are
+    # followed unless that is said, are not waited for to the end.
+    if case.operation.path.endswith("/output") and (case.query is None or isinstance(case.query, dict)):
         query = case.query or {}
-        if query.get("follow", True) in (True, "true"):
-            case.query = {**query, "follow": False}
+        if query.get("follow", "/workers/" in case.operation.path) in (True, "true"):
+            case.query = {**query, "follow": "false"}
     # A stream whose items nobody hands in.
     if "/imap" in case.operation.path and isinstance(case.body, dict) and isinstance(case.body.get("iterable"), dict):
         if case.body["iterable"].get("stream") is True:
@@ -177,7 +180,26 @@ def before_call(context, case, kwargs):
             case.body["grace"] = shortened(case.body.get("grace", SECONDS))
 
 
-@schemathesis.hook
-def after_network_error(context, case, request):
-    """The summary names the operation alone, and a request that nobody answered cannot be looked for in the service's answers."""
-    print(f"no answer: {request.method} {request.url} {request.body!r}", flush=True)
+# The summary names the operation alone, and hooks are not told of a response whose body stopped coming.
+unanswered = None
+
+
+def tell_unanswered():
+    if unanswered is not None:
+        print(f"no answer: {unanswered}", flush=True)
+
+
+atexit.register(tell_unanswered)
+
+
+@schemathesis.hook("before_call")
+def note_call(context, case, kwargs):
+    global unanswered
+    tell_unanswered()
+    unanswered = f"{case.method} {case.formatted_path} {case.query!r} {case.body!r}"
+
+
+@schemathesis.hook("after_call")
+def note_answer(context, case, response):
+    global unanswered
+    unanswered = None
