@@ -10,6 +10,14 @@ extension Fields {
   /// not make the member known.
   public func kind(_ name: String) -> Kind { peek(name).map(Kind.init) ?? .absent }
 
+  /// Whether the member is there and not null, as all other reads take it. The member is known from then on.
+  public func isGiven(_ name: String) -> Bool { value(name, required: false) != nil }
+
+  /// Refuses members that are null: where it is the members that are there that say what an object is, null says nothing.
+  public func rejectNull(_ names: String...) {
+    for name in names where kind(name) == .null { fail(name, "must not be null") }
+  }
+
   /// Whatever the member is, but for arrays and objects. Nil when it is absent; null is a value here.
   public func scalar(_ name: String, required: Bool = false) -> Scalar? {
     guard let raw = raw(name) else {

@@ -42,7 +42,7 @@ struct ArrayRoutes: ResourceRoutes {
     let lock = fields.lockChoice()
     let count = fields.integer("length", in: 0...Int.max)
     let initial = fields.items("initial", code)
-    if (count == nil) == (initial == nil), fields.kind("initial") == .absent || count != nil {
+    if (count == nil) == (initial == nil), !fields.isGiven("initial") || count != nil {
       fields.fail("length", "either length or initial must be given")
     }
     guard let initial else { return LockedArray.Settings(code, count: count ?? 0, lock: lock) }
@@ -80,7 +80,7 @@ struct ArrayRoutes: ResourceRoutes {
     let (slice, deadline) = try slice(request)
     let fields = try request.fields(wide: true)
     let values = fields.items("values", array.array.code)
-    if fields.kind("values") == .absent || fields.kind("values") == .null { fields.fail("values", "is required") }
+    if !fields.isGiven("values") { fields.fail("values", "is required") }
     try fields.check()
     let items = try core { () throws(CoreError) in
       try Items(array.array.code, values ?? [], pointer: "/values")

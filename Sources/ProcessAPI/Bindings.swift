@@ -23,7 +23,7 @@ extension Fields {
   }
 
   func requiredName(_ field: String) -> Name? {
-    if kind(field) == .absent || kind(field) == .null { fail(field, "is required") }
+    if !isGiven(field) { fail(field, "is required") }
     return resourceName(field)
   }
 

@@ -71,7 +71,7 @@ struct GroupRoutes: Sendable {
   private func selector(_ fields: Fields) throws(Problem) -> ProcessSelector {
     let selector = fields.selector(required: true)
     try fields.check()
-    guard let selector else { preconditionFailure("check() throws when a required field is missing") }
+    guard let selector else { throw .missing }
     return selector
   }
 }

@@ -68,7 +68,7 @@ extension Item {
 extension Fields {
   /// An item of a type; what it is not is said as ctypes would.
   func item(_ field: String, _ code: TypeCode) -> Item? {
-    guard kind(field) != .absent, kind(field) != .null else {
+    guard isGiven(field) else {
       fail(field, "is required")
       return nil
     }

@@ -33,7 +33,7 @@ extension LockedArray {
     let fields = try request.fields(wide: true)
     let item = fields.item("value", array.code)
     try fields.check()
-    guard let item else { preconditionFailure("check() throws when a required field is missing") }
+    guard let item else { throw .missing }
     return item
   }
 
@@ -68,7 +68,7 @@ extension LockedArray {
     let expected = fields.item("expected", array.code)
     let desired = fields.item("desired", array.code)
     try fields.check()
-    guard let expected, let desired else { preconditionFailure("check() throws when a required field is missing") }
+    guard let expected, let desired else { throw .missing }
     return try answer(request, commons, until: request.deadline()) { array throws(CoreError) in
       try array.compareExchange(index, expected: expected, desired: desired)
     } _: { outcome in

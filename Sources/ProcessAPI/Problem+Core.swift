@@ -101,3 +101,9 @@ extension Fields {
     }
   }
 }
+
+extension Problem {
+  /// A read of what is required found nothing, and `check` nothing that was said of it: the client's fault all the same, and not
+  /// the end of the service.
+  static let missing = Problem.invalid([.init("", "something that is required is missing")])
+}

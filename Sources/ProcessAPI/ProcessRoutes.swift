@@ -155,7 +155,7 @@ struct ProcessRoutes: Sendable {
     let number = fields.signal("signal", required: true)
     let target = fields.choice("to", of: SignalTarget.self) ?? .process
     try fields.check()
-    guard let number else { preconditionFailure("check() throws when a required field is missing") }
+    guard let number else { throw .missing }
     if target == .tree {
       return try request.later { completion throws(CoreError) in
         try process.signalTree(number) { completion(.success(())) }

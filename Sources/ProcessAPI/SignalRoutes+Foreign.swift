@@ -51,6 +51,7 @@ extension Fields {
       return nil
     }
     let pid = integer("pid", in: 1...Int(CInt.max), required: true)
+    rejectNull("start_time")
     let startTime = integer("start_time", in: 0...Int.max)
     for other in ["processes", "label", "all"] { reject(other, "a pid is given too") }
     if target != .process { fail("to", "a pid is that of a process alone") }

@@ -41,12 +41,12 @@ struct SignalRoutes: Sendable {
     if value != nil, target != .process { fields.fail("value", "goes to a process alone") }
     if let foreign = fields.foreignTarget(target) {
       try fields.check()
-      guard let number else { preconditionFailure("check() throws when a required field is missing") }
+      guard let number else { throw .missing }
       return .now(try send(number, foreign, value: value))
     }
     let selector = fields.selector(required: true)
     try fields.check()
-    guard let number, let selector else { preconditionFailure("check() throws when a required field is missing") }
+    guard let number, let selector else { throw .missing }
     return try request.later { completion throws(CoreError) in
       manager.signal(number, to: selector, target: target, value: value) { completion(.success($0)) }
     } _: { deliveries in
@@ -79,7 +79,7 @@ struct SignalRoutes: Sendable {
       fields.fail("queue", "there is no queue '\(name)'")
     }
     try fields.check()
-    guard let action else { preconditionFailure("check() throws when a required field is missing") }
+    guard let action else { throw .missing }
     try core { () throws(CoreError) in try manager.signals.set(action, for: signal.number) }
     return .now(.json(handlerJSON(signal).dump()))
   }
@@ -189,6 +189,7 @@ extension ProcessSelector {
 extension Fields {
   /// `processes`, `label` or `all`: one of them.
   func selector(required: Bool) -> ProcessSelector? {
+    rejectNull("processes", "label", "all")
     let names = names("processes")
     let label = label("label")
     let all = bool("all") ?? false

@@ -30,6 +30,7 @@ extension Fields {
   /// One of `fd`, `tcp`, `output` and `command`.
   func readiness() -> ProcessSpec.Readiness? {
     guard let fields = object("ready") else { return nil }
+    fields.rejectNull("fd", "tcp", "output", "command")
     let signs: [ProcessSpec.Readiness.Sign] = [
       fields.integer("fd", in: 3...255).map { .descriptor(CInt($0)) },
       fields.integer("tcp", in: 1...65535).map { .port(UInt16($0)) },

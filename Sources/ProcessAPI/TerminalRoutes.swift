@@ -17,7 +17,7 @@ struct TerminalRoutes: Sendable {
     let fields = try request.fields()
     let size = fields.terminalSize()
     try fields.check()
-    guard let size else { preconditionFailure("check() throws when a required field is missing") }
+    guard let size else { throw .missing }
     try core { () throws(CoreError) in try process.resize(size) }
     return .now(process.rendered)
   }

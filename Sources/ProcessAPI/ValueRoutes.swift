@@ -42,10 +42,7 @@ struct ValueRoutes: ResourceRoutes {
   func settings(_ fields: Fields, _ request: Request) throws(Problem) -> LockedArray.Settings {
     let code = fields.typeCode() ?? .byte
     let lock = fields.lockChoice()
-    guard fields.kind("value") != .absent, fields.kind("value") != .null else {
-      fields.ignore("value")
-      return LockedArray.Settings(code, count: 1, lock: lock)
-    }
+    guard fields.isGiven("value") else { return LockedArray.Settings(code, count: 1, lock: lock) }
     guard let value = fields.item("value", code) else { return LockedArray.Settings(code, count: 1, lock: lock) }
     do throws(CoreError) {
       return LockedArray.Settings(try Items(code, [value], pointer: "/value"), lock: lock)

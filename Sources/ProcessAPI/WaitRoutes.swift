@@ -47,6 +47,7 @@ struct WaitRoutes: Sendable {
     let session = try request.session(commons)
     let fields = try request.fields()
     if let timeout = fields.number("timeout", in: 0...1e9), deadline == nil { deadline = .after(seconds: timeout) }
+    fields.rejectNull("any", "all")
     let any = fields.items("any")
     let all = fields.items("all")
     if fields.kind("any") != .absent, fields.kind("all") != .absent { fields.fail("all", "any is given too") }

@@ -143,12 +143,9 @@ struct PoolRoutes: ResourceRoutes {
 
 extension Fields {
   fileprivate func worker() -> Pool.Worker {
-    guard kind("worker") != .absent, kind("worker") != .null else {
-      ignore("worker")
-      return .python(executable: nil, path: [], source: nil)
-    }
+    guard isGiven("worker") else { return .python(executable: nil, path: [], source: nil) }
     guard let worker = object("worker") else { return .exec }
-    let given = ["python", "exec", "command"].filter { worker.kind($0) != .absent && worker.kind($0) != .null }
+    let given = ["python", "exec", "command"].filter { worker.isGiven($0) }
     guard given.count == 1 else {
       fail("worker", "must be one of {\"python\": {…}}, {\"exec\": {}} and {\"command\": […]}")
       return .exec
