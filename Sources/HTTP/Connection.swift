@@ -14,6 +14,8 @@ final class Connection: @unchecked Sendable {
   var isHungUp = false
   /// Why a request that waited is told to wait no longer.
   var lastWord: LastWord?
+  /// In `Loop.heads`. Here it takes what is left of a word: ten thousand connections are worth it.
+  var recentHeads = RecentHeads()
   let peer: Peer
   let origin: Origin
   let loop: Loop
@@ -38,8 +40,6 @@ final class Connection: @unchecked Sendable {
   var body: BodyBuffer?
   var upload: Upload?
   var status = 0
-  /// In `Loop.heads`.
-  var recentHeads = RecentHeads()
   /// Of its response, when it is one of `Loop.responses`.
   var reusedResponse: Int?
   var onUndelivered: (@Sendable () -> Void)?
