@@ -10,7 +10,7 @@ extension Fields {
   /// not make the member known.
   public func kind(_ name: String) -> Kind { peek(name).map(Kind.init) ?? .absent }
 
-  /// Whether the member is there and not null, as all other reads take it. The member is known from then on.
+  /// Whether the member is there and not null. It is known from then on.
   public func isGiven(_ name: String) -> Bool { value(name, required: false) != nil }
 
   /// Refuses members that are null: where it is the members that are there that say what an object is, null says nothing.
