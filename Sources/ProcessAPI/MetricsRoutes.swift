@@ -81,7 +81,7 @@ struct MetricsRoutes: Sendable {
 
   private func writeDaemon(to text: inout MetricsText) {
     text.begin("process_resident_memory_bytes", "gauge", "Resident memory of the service.")
-    text.sample([], Double(residentBytes()))
+    text.sample([], Double(ProcFile().residentBytes(of: getpid()) ?? 0))
     text.begin("process_open_fds", "gauge", "Open descriptors of the service.")
     text.sample([], Double(openDescriptors()))
     text.begin("process_start_time_seconds", "gauge", "When the service started, since 1970.")
@@ -110,16 +110,6 @@ struct MetricsText {
     let number = Int(exactly: value).map { String($0) } ?? String(value)
     text += "\(name)\(suffix)\(list.isEmpty ? "" : "{\(list)}") \(number)\n"
   }
-}
-
-private func residentBytes() -> Int {
-  guard let file = fopen("/proc/self/statm", "re") else { return 0 }
-  defer { fclose(file) }
-  var line = [CChar](repeating: 0, count: 128)
-  guard fgets(&line, CInt(line.count), file) != nil else { return 0 }
-  let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(
-    separator: " ")
-  return words.count > 1 ? (Int(words[1]) ?? 0) * Int(sysconf(CInt(_SC_PAGESIZE))) : 0
 }
 
 private func openDescriptors() -> Int {

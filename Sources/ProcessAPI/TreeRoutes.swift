@@ -122,7 +122,7 @@ extension TreeEntry {
     object.set("command", command)
     object.set("state", member.state.rawValue)
     object.set("cpu_seconds", member.cpuSeconds)
-    object.set("rss", Int(member.residentBytes))
+    object.set("rss", residentBytes)
     return object
   }
 }

@@ -6,6 +6,14 @@ public struct TreeEntry: Sendable {
   public let member: ProcessTree.Member
   /// Its argv as it was then; empty for one that has ended.
   public let command: [String]
+  /// What it had in memory then; 0 for one that has ended.
+  public let residentBytes: Int
+
+  init(_ member: ProcessTree.Member) {
+    self.member = member
+    command = ProcFile().command(of: member.pid)
+    residentBytes = ProcFile().residentBytes(of: member.pid) ?? 0
+  }
 }
 
 /// What came of a `pause` or a `resume`.
@@ -23,7 +31,7 @@ extension Process {
     let survey = try self.survey()
     context.workers.submit { _ in
       guard let members = survey.members() else { return completion(.failure(Self.noProc)) }
-      completion(.success(members.map { TreeEntry(member: $0, command: ProcFile().command(of: $0.pid)) }))
+      completion(.success(members.map(TreeEntry.init)))
     }
   }
 

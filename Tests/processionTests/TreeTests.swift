@@ -66,7 +66,9 @@ import Testing
     #expect(items[0]["pid"] == pid && items[0]["ppid"].int == Int(daemon.pid))
     #expect(items[1]["ppid"] == pid && items[1]["pgid"] == pid && items[1]["sid"] == pid)
     #expect(items[0]["command"] == .array([.text("sleep"), .text("200")]))
-    #expect(items.allSatisfy { ($0["rss"].int ?? 0) > 0 && $0["cpu_seconds"].number != nil })
+    #expect(items.allSatisfy { $0["cpu_seconds"].number != nil })
+    // A program that has just begun may have no memory on the kernel's books yet.
+    #expect(eventually { (try? rows(name).allSatisfy { ($0["rss"].int ?? 0) > 0 }) == true })
     let made = try client.post("/v1/processes", #"{"name":"idle","command":["/bin/true"],"start":false}"#)
     #expect(made.status == 201)
     for path in ["pause", "resume", "kill"] {

@@ -132,7 +132,7 @@ struct PoolRoutes: ResourceRoutes {
     let items = JSON.array()
     for worker in pool.workers {
       let item = worker.json()
-      item.set("rss", worker.pid.flatMap { residentBytes(of: $0) })
+      item.set("rss", worker.pid.flatMap { ProcFile().residentBytes(of: $0) })
       items.append(item)
     }
     let object = JSON.object()
@@ -165,15 +165,4 @@ extension Fields {
       return .command(command)
     }
   }
-}
-
-/// What a process has in memory now, as /proc tells it.
-private func residentBytes(of pid: pid_t) -> Int? {
-  guard let file = fopen("/proc/\(pid)/statm", "re") else { return nil }
-  defer { fclose(file) }
-  var line = [CChar](repeating: 0, count: 128)
-  guard fgets(&line, CInt(line.count), file) != nil else { return nil }
-  let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(
-    separator: " ")
-  return words.count > 1 ? Int(words[1]).map { $0 * Int(sysconf(CInt(_SC_PAGESIZE))) } : nil
 }

@@ -1,9 +1,14 @@
 import Glibc
 
 /// What /proc says about a process. Everything here is old the moment it is read.
-struct ProcFile {
+public struct ProcFile {
   /// Where procfs is mounted.
   var root = "/proc"
+
+  /// Reads the procfs of our own pid namespace.
+  public init() {}
+
+  init(root: String) { self.root = root }
 
   struct Stat {
     var pid: CInt
@@ -15,7 +20,6 @@ struct ProcFile {
     var startTime: UInt64
     /// In user mode and in the kernel, in clock ticks.
     var cpuTime: UInt64
-    var residentPages: UInt64
   }
 
   /// The numbers of all processes that may be seen; `nil` without procfs.
@@ -43,7 +47,20 @@ struct ProcFile {
     }
     return Stat(
       pid: pid, state: state, parent: parent, group: group, session: session, startTime: startTime,
-      cpuTime: user + system, residentPages: field(21) ?? 0)
+      cpuTime: user + system)
+  }
+
+  private static let pageSize = Int(sysconf(CInt(_SC_PAGESIZE)))
+
+  /// What a process has in memory, shared pages included; 0 for one that has ended, `nil` for one that is gone.
+  ///
+  /// From `statm`: what `stat` says may be dozens of pages behind, as long as these are on no processor's books but one's
+  /// (proc(5) calls both inaccurate; since Linux 6.17 `statm` adds up what all processors have).
+  public func residentBytes(of pid: CInt) -> Int? {
+    guard let words = contents("\(root)/\(pid)/statm")?.split(separator: UInt8(ascii: " ")), words.count > 1 else {
+      return nil
+    }
+    return Self.number(words[1]).flatMap { Int(exactly: $0) }.map { $0 * Self.pageSize }
   }
 
   /// A process's argv as it is now; empty for one that has ended.

@@ -18,7 +18,6 @@ public enum ProcessTree {
     public internal(set) var state: State
     /// In user mode and in the kernel, with a resolution of a hundredth.
     public let cpuSeconds: Double
-    public let residentBytes: Int64
 
     /// It has ended already and waits for its parent to notice.
     public var isZombie: Bool { state == .zombie || state == .dead }
@@ -59,7 +58,8 @@ public enum ProcessTree {
     }
   }
 
-  /// The leader, if it is there, and all that came of it, but never ourselves, the eldest first; `nil` without /proc.
+  /// The leader, if it is there, and all that came of it, but never ourselves, the eldest first and none before its
+  /// parent; `nil` without /proc.
   ///
   /// Processes that start during the look may be missed: who wants all of them gone looks again until none lives. A runaway
   /// that has ended is not found, since its environment went with it; it is left to whoever reaps orphans. `known` are
@@ -93,7 +93,24 @@ public enum ProcessTree {
       guard found.updateValue(stat, forKey: stat.pid) == nil else { continue }
       queue += children[stat.pid] ?? []
     }
-    return found.values.map { Member($0) }.sorted { ($0.startTime, $0.pid) < ($1.startTime, $1.pid) }
+    let depths = depths(of: found)
+    return found.values.map { Member($0) }.sorted {
+      ($0.startTime, depths[$0.pid] ?? 0, $0.pid) < ($1.startTime, depths[$1.pid] ?? 0, $1.pid)
+    }
+  }
+
+  /// How many of the others came before each: a family may start within one tick, and numbers begin anew at the highest.
+  private static func depths(of found: [CInt: ProcFile.Stat]) -> [CInt: Int] {
+    let children = Dictionary(grouping: found.values, by: \.parent)
+    var depths: [CInt: Int] = [:]
+    var level = found.values.filter { found[$0.parent] == nil }
+    var depth = 0
+    while !level.isEmpty {
+      for stat in level { depths[stat.pid] = depth }
+      level = level.flatMap { children[$0.pid] ?? [] }
+      depth += 1
+    }
+    return depths
   }
 
   /// The member itself, or `nil` if it is gone, even if its number is another's by now.
@@ -113,7 +130,6 @@ public enum ProcessTree {
 
 extension ProcessTree.Member {
   private static let ticks = Double(sysconf(CInt(_SC_CLK_TCK)))
-  private static let pageSize = Int64(sysconf(CInt(_SC_PAGESIZE)))
 
   init(_ stat: ProcFile.Stat) {
     pid = stat.pid
@@ -123,7 +139,6 @@ extension ProcessTree.Member {
     startTime = stat.startTime
     state = State(letter: stat.state)
     cpuSeconds = Double(stat.cpuTime) / Self.ticks
-    residentBytes = Int64(clamping: stat.residentPages) * Self.pageSize
   }
 }
 

@@ -111,6 +111,24 @@ import Testing
     #expect(ProcessTree.members(of: leader, marker: marker, in: ProcFile(root: "/nonexistent")) == nil)
   }
 
+  /// Numbers begin anew when the highest was given, and start times are told in hundredths of a second.
+  @Test func aParentComesBeforeItsChildThoughItsNumberIsHigher() throws {
+    let proc = try temporaryDirectory()
+    func add(_ pid: CInt, parent: CInt, startTime: Int) throws {
+      mkdir("\(proc)/\(pid)", 0o700)
+      let zeros = Array(repeating: "0", count: 15).joined(separator: " ")
+      try write("\(pid) (x) S \(parent) 1 1 \(zeros) \(startTime) 0 0\n", to: "\(proc)/\(pid)/stat", mode: 0o600)
+    }
+    try add(32767, parent: getpid(), startTime: 500)
+    try add(304, parent: 32767, startTime: 500)
+    try add(303, parent: 304, startTime: 500)
+    try add(302, parent: 303, startTime: 500)
+    try add(301, parent: 32767, startTime: 501)
+    let members = ProcessTree.members(
+      of: ProcessTree.Leader(reaped: 32767), marker: marker, known: [32767], in: ProcFile(root: proc))
+    #expect(members?.map(\.pid) == [32767, 304, 303, 302, 301])
+  }
+
   @Test func aStrangerWithTheLeadersNumberIsNoMember() throws {
     try start("sleep 100 & echo; wait") { child, _ in
       #expect(members(of: child).count == 2)
