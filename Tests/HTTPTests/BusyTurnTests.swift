@@ -32,9 +32,15 @@ import Testing
   /// Keeps the loop in a turn of `stayer`'s, which goes on from the one before.
   private func keep(with stayer: RawClient) throws {
     let turns = keeper.kept.load(ordering: .acquiring)
-    stayer.send(stay)
+    try send(from: [stayer]) { _ in stay }
     if turns > keeper.letGo.load(ordering: .relaxed) { keeper.goOn() }
     try #require(keeper.isKept(turns + 1))
+  }
+
+  /// Each client sends its own. One turn can take all of them then.
+  private func send(from clients: [RawClient], _ head: (Int) -> String) throws {
+    for (index, client) in clients.enumerated() { client.send(head(index)) }
+    try #require(eventually { clients.allSatisfy { $0.hasArrived } })
   }
 
   @Test(arguments: [true, false]) func answersAreHeldBackByTCPAlone(_ isTCP: Bool) throws {
@@ -47,11 +53,11 @@ import Testing
     for _ in 0..<20 {
       // A first turn makes the loop busy, the second one is.
       try keep(with: stayers[0])
-      for client in clients { client.send(now) }
+      try send(from: clients) { _ in now }
       try keep(with: stayers[1])
-      #expect(clients.allSatisfy { $0.hasBytes })
+      #expect(eventually { clients.allSatisfy { $0.hasBytes } })
       for client in clients { #expect(client.response()?.text == "now") }
-      for client in clients { client.send(now) }
+      try send(from: clients) { _ in now }
       try keep(with: stayers[2])
       #expect(clients.allSatisfy { $0.hasBytes != isTCP })
       keeper.goOn()
@@ -73,9 +79,9 @@ import Testing
     for round in 1...20 {
       let clients = try (0..<8).map { _ in try server.connect() }
       try keep(with: stayers[0])
-      for client in clients { client.send(now) }
+      try send(from: clients) { _ in now }
       try keep(with: stayers[1])
-      for (index, client) in clients.enumerated() { client.send(TestServer.head("GET /v1/give/\(index)")) }
+      try send(from: clients) { TestServer.head("GET /v1/give/\($0)") }
       // The answers are held back when they leave.
       try keep(with: stayers[2])
       for client in clients[..<3] { client.leave() }

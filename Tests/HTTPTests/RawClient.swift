@@ -1,4 +1,5 @@
 import CLinux
+import CMicroHTTPDHooks
 import Glibc
 import Linux
 import Testing
@@ -8,10 +9,12 @@ import Testing
 /// A socket with a test's own bytes on it.
 final class RawClient {
   let fd: CInt
+  private let isTCP: Bool
 
   init(_ address: ListenAddress) throws {
     switch address {
     case .tcp(let host, let port):
+      isTCP = true
       fd = try system("socket") { socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0) }
       var name = sockaddr_in()
       name.sin_family = sa_family_t(AF_INET)
@@ -19,6 +22,7 @@ final class RawClient {
       inet_pton(AF_INET, host, &name.sin_addr)
       try connect(&name)
     case .unix(let path):
+      isTCP = false
       fd = try system("socket") { socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0) }
       var name = sockaddr_un()
       name.sun_family = sa_family_t(AF_UNIX)
@@ -65,6 +69,9 @@ final class RawClient {
 
   @discardableResult
   func send(_ bytes: [UInt8]) -> Bool { Self.send(bytes, on: fd) }
+
+  /// Whether the server's kernel has all that was sent: even over loopback a busy machine may take its time.
+  var hasArrived: Bool { !isTCP || cmhd_is_drained(fd) }
 
   static func send(_ bytes: [UInt8], on fd: CInt) -> Bool {
     var sent = 0
