@@ -23,7 +23,7 @@ build: libraries
 # Builds the binary too, which the tests at daemon height start.
 test: libraries tools
 	swift build --build-tests
-	swift test --skip-build $(ARGS)
+	Tests/run.sh $(ARGS)
 	Tests/Workers/run.sh
 
 # What the pools' workers have to do, by the worker protocol: Sources/CEmbedded/PROTOCOL.md.
