@@ -14,7 +14,9 @@ extension Fields {
   public func isGiven(_ name: String) -> Bool { value(name, required: false) != nil }
 
   /// Refuses members that are null: where it is the members that are there that say what an object is, null says nothing.
-  public func rejectNull(_ names: String...) {
+  public func rejectNull(_ names: String...) { rejectNull(names) }
+
+  public func rejectNull(_ names: [String]) {
     for name in names where kind(name) == .null { fail(name, "must not be null") }
   }
 

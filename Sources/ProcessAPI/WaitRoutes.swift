@@ -73,7 +73,9 @@ struct WaitRoutes: Sendable {
   private func target(_ fields: Fields) -> SelectionTarget? {
     if fields.kind("job") != .absent { return SelectionTarget(job: fields) }
     let selectable = kinds.filter(\.isSelectable).map(\.kind.singular)
-    let given = (["process"] + selectable).compactMap { kind in
+    let named = ["process"] + selectable
+    fields.rejectNull(named)
+    let given = named.compactMap { kind in
       fields.string(kind).map { SelectionTarget(kind: kind, name: $0, fields) }
     }
     if given.count == 1 { return given[0] }

@@ -53,6 +53,10 @@ import Testing
     #expect(try process(#""fds":{"5":{"array":null,"pipe":"p","end":1}}"#) == 422)
     #expect(try api.post("/v1/wait?timeout=0", #"{"any":null,"all":[]}"#).status == 422)
     #expect(try api.post("/v1/wait?timeout=0", #"{"any":null,"all":null}"#).status == 422)
+    #expect(try api.post("/v1/wait?timeout=0", #"{"any":[{"pipe":"p","end":0}]}"#).status != 422)
+    for kind in ["process", "lock", "queue", "job"] {
+      #expect(try api.post("/v1/wait?timeout=0", #"{"any":[{"pipe":"p","end":0,"\#(kind)":null}]}"#).status == 422, "\(kind)")
+    }
     #expect(try api.post("/v1/arrays", #"{"typecode":"b","initial":null}"#).status == 422)
     #expect(try api.post("/v1/arrays", #"{"typecode":"b","initial":null,"length":2}"#).status == 201)
     #expect(try api.post("/v1/values", #"{"typecode":"b","value":null}"#).status == 201)
