@@ -7,7 +7,13 @@ import Linux
 final class ChildEnds {
   private(set) var list: [(source: CInt, target: CInt)] = []
 
-  deinit { for end in list { close(end.source) } }
+  deinit { close() }
+
+  /// The child has them, or never will.
+  func close() {
+    for end in list { Glibc.close(end.source) }
+    list = []
+  }
 
   /// A file in memory that is read from its beginning: text of any length without a writer that could block.
   func addFile(holding text: String, as target: CInt) throws(CoreError) {

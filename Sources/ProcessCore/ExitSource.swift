@@ -3,12 +3,17 @@ import Glibc
 import Linux
 
 /// The pidfd of a running child: readable once it has ended.
-final class ExitSource: ReactorSource {
+final class ExitSource: Alarm, ReactorSource, @unchecked Sendable {
+  // Sendable: the variables are touched on the reactor's thread alone.
   private let process: Process
   private let outputs: [any ChildOutput]
   private let inputs: [InputPump]
   private let fd: CInt
   private let token: UInt64
+  /// The spawns that were under way when it had ended, and until when they are waited for.
+  private var spawns: Set<UInt64> = []
+  private var deadline = Deadline.distantFuture
+  private static let lookSeconds = 0.001
 
   init(_ process: Process, _ outputs: [any ChildOutput], _ inputs: [InputPump], pidfd: CInt) {
     self.process = process
@@ -24,11 +29,25 @@ final class ExitSource: ReactorSource {
 
   func ready(_ events: UInt32, on reactor: Reactor) {
     process.hangUpTerminal()
-    // What the process wrote before it died is in its pipes now, so that a reader who was told of the end finds all of it.
+    reactor.unwatch(fd, token: token)
+    spawns = SpawnWindow.open
+    deadline = .after(seconds: process.context.options.drainSeconds)
+    finish()
+  }
+
+  override func ring() { finish() }
+
+  /// What the process wrote before it died is in its pipes now, so that a reader who was told of the end finds all of it;
+  /// that this is all, which ends a last line, cannot be seen before children that were just being made have let go.
+  private func finish() {
+    let reactor = process.context.reactor
+    let mayBeHeld = !spawns.isEmpty && !spawns.isDisjoint(with: SpawnWindow.open) && deadline > .now
     for output in outputs where output.isOpen { output.drain(on: reactor) }
+    if mayBeHeld, outputs.contains(where: \.isOpen) {
+      return reactor.alarms.set(self, at: .after(seconds: Self.lookSeconds))
+    }
     // Likewise what it did not read is where it came from.
     for input in inputs { input.end() }
-    reactor.unwatch(fd, token: token)
     process.didExit(outputs)
   }
 }

@@ -101,6 +101,7 @@ extension Process {
     let pid = child.pid
     context.orphans.own(pid)
     worker.announced.clear()
+    wiring.letGoOfChildEnds()
     return adopt(child, &wiring, whenRunning)
   }
 

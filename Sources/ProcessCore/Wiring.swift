@@ -64,6 +64,9 @@ struct Wiring: ~Copyable {
     pairs.compactMap { pair in list.first { $0.target == pair.of }.map { ($0.source, pair.target) } }
   }
 
+  /// The child has its ends. Ours of the same must be gone before anybody looks for the end of what it writes.
+  func letGoOfChildEnds() { childEnds.close() }
+
   /// Lets a program that runs as another user open its terminal by name.
   mutating func giveTerminal(to user: uid_t) {
     // At worst it can use it through its descriptors alone.

@@ -39,6 +39,26 @@ import Testing
     #expect(try client.join(name)["exitcode"] == .number(0))
   }
 
+  /// Of programs that end as soon as they have begun, while others are being started.
+  @Test func lastLinesAreThereWhenTheEndIsTold() throws {
+    let threads = try (0..<8).map { thread in
+      try Thread("starter") { [client] in
+        do {
+          for round in 0..<100 {
+            let queue = "q\(thread)-\(round)"
+            try client.queue(queue)
+            let name = try client.start(["/usr/bin/printf", "last"], #""stdout":{"queue":"\#(queue)"}"#)
+            #expect(try client.join(name)["exitcode"] == .number(0))
+            #expect(try client.getMessage(queue, "?block=false").text == "last", "\(queue)")
+          }
+        } catch {
+          Issue.record(error)
+        }
+      }
+    }
+    for thread in threads { thread.join() }
+  }
+
   @Test func aProducerThatNobodyReadsIsHeldUpAndNotKept() throws {
     try client.queue("q", #""maxsize":100"#)
     try client.queue("raw", #""maxsize":4"#)

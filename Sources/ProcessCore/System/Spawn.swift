@@ -79,7 +79,7 @@ public struct Spawner: ~Copyable {
             spec.rlimits = limits.baseAddress
             spec.groups = groups.baseAddress
             spec.cwd = cwd
-            return clinux_spawn(&spec, &stack, announced.cell, &result)
+            return SpawnWindow.hold { clinux_spawn(&spec, &stack, announced.cell, &result) }
           }
         }
       }
