@@ -8,6 +8,8 @@ struct Acceptor {
   /// Connections that one daemon gets before there is another, and the most daemons.
   private static let batch = 64
   private static let maxDaemons = 128
+  /// Taken from a socket in a turn. Each is read from at once, and who has a connection already waits for that.
+  private static let accepts = 16
 
   private let listeners: [Listener]
   private var pending: [Bool]
@@ -60,7 +62,7 @@ struct Acceptor {
   /// Takes some from each socket that has any; more are taken on the next turn.
   mutating func acceptAll(for loop: Loop) {
     for index in pending.indices where pending[index] {
-      var left = 64
+      var left = Self.accepts
       while left > 0, accept(from: listeners[index], for: loop) { left -= 1 }
       if left > 0 || !isListening { pending[index] = false }
     }
