@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import Linux
 
-/// A child's ends of its descriptors, closed here when this is let go, once the child has its own copies. Our ends of them
-/// never block.
+/// A child's ends of its descriptors, closed by `close` once the child has its own copies, or when this is let go. Our ends
+/// of them never block.
 final class ChildEnds {
   private(set) var list: [(source: CInt, target: CInt)] = []
 

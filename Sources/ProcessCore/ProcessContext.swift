@@ -6,7 +6,8 @@ import Linux
 public struct ProcessOptions: Sendable {
   /// The last bytes of each stream that are kept, in bytes.
   public var outputCapacity = 1 << 20
-  /// Seconds that pipes stay open after the process has ended, for descendants that still hold them.
+  /// Seconds that pipes stay open after the process has ended, for descendants that still hold them; and that its end is told
+  /// later at most, for children of ours that hold them because they are just being made.
   public var drainSeconds = 0.5
   /// How many processes may exist, ended ones that nobody deleted included.
   public var maxProcesses = 10_000

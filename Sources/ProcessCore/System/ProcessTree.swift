@@ -93,15 +93,16 @@ public enum ProcessTree {
       guard found.updateValue(stat, forKey: stat.pid) == nil else { continue }
       queue += children[stat.pid] ?? []
     }
-    let depths = depths(of: found)
+    let depths = depths(of: found, children)
     return found.values.map { Member($0) }.sorted {
       ($0.startTime, depths[$0.pid] ?? 0, $0.pid) < ($1.startTime, depths[$1.pid] ?? 0, $1.pid)
     }
   }
 
   /// How many of the others came before each: a family may start within one tick, and numbers begin anew at the highest.
-  private static func depths(of found: [CInt: ProcFile.Stat]) -> [CInt: Int] {
-    let children = Dictionary(grouping: found.values, by: \.parent)
+  private static func depths(
+    of found: [CInt: ProcFile.Stat], _ children: [CInt: [ProcFile.Stat]]
+  ) -> [CInt: Int] {
     var depths: [CInt: Int] = [:]
     var level = found.values.filter { found[$0.parent] == nil }
     var depth = 0

@@ -11,14 +11,14 @@ enum SpawnWindow {
   private static let state = Mutex(State())
 
   /// Does what makes a child and returns when its program runs.
-  static func hold<Result: ~Copyable, E>(_ body: () throws(E) -> Result) throws(E) -> Result {
+  static func hold<Result>(_ body: () -> Result) -> Result {
     let number = state.withLock { state in
       state.next += 1
       state.open.insert(state.next)
       return state.next
     }
     defer { state.withLock { _ = $0.open.remove(number) } }
-    return try body()
+    return body()
   }
 
   /// Those that are under way now; their numbers are never used again.
